@@ -24,7 +24,7 @@ from reminder.storage.crypto.keyring import new_key
 from reminder.storage.maintenance import moving
 from reminder.storage.outbox import queue
 from reminder.storage.registry import cards, groups
-from reminder.storage.reminders import unclear_replies
+from reminder.storage.reminders import promises, unclear_replies
 from reminder.storage.runtime import work_conditions
 from reminder.upkeep.contact_verification import first_moment_of_week
 from reminder.wiring import App, build_app, read_settings
@@ -74,7 +74,7 @@ class SimulatedWorld:
         now = self.clock.now()
         with self.app.database.reading() as tx:
             message, day, silent = queue.next_moment(tx), cards.next_due_on(tx), cards.next_silence_on(tx)
-            unclear = unclear_replies.next_moment(tx)
+            unclear, promise = unclear_replies.next_moment(tx), promises.next_moment(tx)
             found, has_homes = work_conditions.work_due(tx, CONDITIONS, now), groups.has_homes(tx)
         if self.app.settings.can_verify_contacts:
             # Contacts are verified once a week.
@@ -86,7 +86,7 @@ class SimulatedWorld:
         is_made = work_conditions.DIGEST_MISSING not in found
         digest = max(now, digest_week.next_digest_at(now, is_made=is_made)) if has_homes else None
         news = now if found.intersection(NEWS) else None
-        moments = [*days, *(one for one in (news, message, unclear, week, digest) if one is not None)]
+        moments = [*days, *(one for one in (news, message, unclear, promise, week, digest) if one is not None)]
         first = min(moments, default=None)
         if first is None:
             return None

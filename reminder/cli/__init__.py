@@ -27,6 +27,7 @@ from reminder.cli import (
     lookup,
     new,
     print_leaflets,
+    promise_commands,
     service,
 )
 from reminder.errors import KigenError, RefusedInputError, SettingsError
@@ -64,6 +65,7 @@ entities.add_to(app)
 lookup.add_to(app)
 new.add_to(app)
 print_leaflets.add_to(app)
+promise_commands.add_to(app)
 api_tokens.add_to(app)
 erase_export.add_to(app)
 imports.add_to(app)

@@ -19,7 +19,7 @@ from reminder.storage.registry import contacts
 class CallEvent:
     """An event of a call: `turn` is 0 when it is answered, else the turn in which `key` was pressed.
 
-    `reference`: what the address that we gave to the provider names.
+    `reference`: what the address that we gave to the provider names. `answered_by`: who answered, as the provider says.
     """
 
     reference: str
@@ -27,6 +27,7 @@ class CallEvent:
     is_machine: bool
     turn: int
     key: str
+    answered_by: str = ""
 
 
 def answer(units: UnitsOfWork, now: datetime, asked: CallEvent) -> tuple[Turn, Language]:
@@ -41,6 +42,14 @@ def answer(units: UnitsOfWork, now: datetime, asked: CallEvent) -> tuple[Turn, L
         raise NotFoundError("page_not_found")
     words, is_practice = units.rules.wording.of(called.language), called.kind is MessageKind.TEST_CALL
     script = call_scripts.read_script(called.text)
+    if message_id is not None:
+        is_first = asked.turn == 0 and not is_practice and not asked.is_machine
+        heard_after = call_scripts.date_heard_after(words, script) if is_first else None
+        # In a later turn somebody has listened to the end, or pressed a key.
+        answered_by = (asked.answered_by or "unknown") if asked.turn == 0 else "human"
+        with units.writing(now) as uow:
+            row_security.include_contact(uow.tx, called.contact_id)
+            queries.record_answer(uow.tx, message_id, answered_by=answered_by, date_after=heard_after)
     if asked.turn == 0 and is_practice:
         turn = call_scripts.practice_turn(script, is_machine=asked.is_machine)
     elif asked.turn == 0:

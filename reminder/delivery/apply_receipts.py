@@ -7,8 +7,9 @@ from datetime import datetime
 
 from reminder.delivery import reschedule
 from reminder.domain.model.channels import Fault
-from reminder.domain.model.messages import CHANNEL_PAUSE, ENDS, MessageState
+from reminder.domain.model.messages import CHANNEL_PAUSE, COMPLETED, ENDS, MessageState
 from reminder.domain.model.people import ChannelName, StoppedBy
+from reminder.domain.rules.promise_checks import unheard
 from reminder.storage.db.session import Database, Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queries, queue, receipts
@@ -31,8 +32,18 @@ ENDS_OF_TEXTS = ("delivered", "undelivered", "failed")
 _TWILIO = (ChannelName.SMS, ChannelName.VOICE)
 
 
-def keep_from_twilio(uow: UnitOfWork, *, provider_id: str, status: str, error_code: str | None, reference: str) -> bool:
+def keep_from_twilio(
+    uow: UnitOfWork,
+    *,
+    provider_id: str,
+    status: str,
+    error_code: str | None,
+    reference: str,
+    seconds: int | None = None,
+) -> bool:
     """Store a signed receipt of Twilio for the next pass; return False for one that names no message of ours.
+
+    `seconds`: how long a call lasted.
 
     `reference`: what the callback's address names, "" for nothing. A number there is an id from before references; it
     names nothing, and such a receipt counts only for the message with this id at Twilio.
@@ -45,7 +56,13 @@ def keep_from_twilio(uow: UnitOfWork, *, provider_id: str, status: str, error_co
             return False
         message_id = named.id
     receipts.keep(
-        uow.tx, provider_id=provider_id, status=status, error_code=error_code, message_id=message_id, now=uow.now
+        uow.tx,
+        provider_id=provider_id,
+        status=status,
+        error_code=error_code,
+        message_id=message_id,
+        seconds=seconds,
+        now=uow.now,
     )
     return True
 
@@ -132,11 +149,16 @@ def _apply(tx: Tx, receipt: WaitingReceipt, message: NamedMessage, now: datetime
     if end is None:
         queue.settle_by_receipt(tx, message.id, receipt.provider_id)
         return
-    ended = queue.end(tx, message.id, end, provider_id=receipt.provider_id, reason=receipt.error_code, now=now)
+    code = receipt.error_code
+    if receipt.status == COMPLETED:
+        # A completed call has reached nobody where the date was not heard.
+        code = unheard(message.answered_by, message.date_after, receipt.seconds, is_practice=message.is_practice)
+        end = end if code is None else MessageState.UNDELIVERED
+    ended = queue.end(tx, message.id, end, provider_id=receipt.provider_id, reason=code, now=now)
     if ended and end is MessageState.DELIVERED and message.contact_id is not None:
         contacts.record_verified(tx, [message.contact_id], now)
     if ended and end is MessageState.UNDELIVERED:
-        _did_not_arrive(tx, receipt.error_code, message, now)
+        _did_not_arrive(tx, code, message, now)
 
 
 def _did_not_arrive(tx: Tx, code: str | None, message: NamedMessage, now: datetime) -> None:

@@ -17,7 +17,7 @@ from reminder.domain.rules.escalation_policy import NEAR_THE_END, is_called_at, 
 from reminder.domain.rules.preferences import Preferences
 from reminder.domain.rules.recipients import Recipient, RecipientSet
 from reminder.domain.rules.schedule_model import CardDates
-from reminder.domain.rules.steps import Plan, Step, StepText, next_day, step_due, text_at
+from reminder.domain.rules.steps import Plan, Step, StepText, next_day, step_due, step_missed, text_at
 from reminder.domain.text.call_scripts import DONE, human_part
 from reminder.domain.text.model import Composed, Copy, ReminderContent
 from reminder.planning.delivery_history import DeliveryHistory
@@ -57,9 +57,8 @@ class PlannedReminder:
         """Return the key of the step: card, end date and name of the step."""
         return reminders.StepKey(self.card.id, self.card.expires_on, self.step.name)
 
-    @property
-    def content(self) -> ReminderContent:
-        """Return what the composer needs to know about this step."""
+    def content(self, on: date) -> ReminderContent:
+        """Return what the composer needs to know about this step, which is told on this day."""
         return ReminderContent(
             kind=self.card.kind,
             step=self.says,
@@ -69,6 +68,7 @@ class PlannedReminder:
             computed=self.card.is_computed,
             label=self.card.label or None,
             bound=self.is_bound,
+            on=on,
         )
 
 
@@ -108,7 +108,7 @@ class PlanningQueries:
     `humans`: every contact of each human, by owner, in any state. `taken`: which of these message keys are in use, with
     the state of the message. `sharing`: all contacts that share the telephone of this one. `open_questions`: the
     questions of these contacts that wait for an answer at an instant. `is_shared`: whether another person is written to
-    at the address of this contact.
+    at the address of this contact. `waiting`: the channels that wait because their account or sender is at fault.
     """
 
     past: DeliveryHistory
@@ -117,6 +117,7 @@ class PlanningQueries:
     sharing: Callable[[int], Collection[int]]
     open_questions: Callable[[Collection[int], datetime], list[Question]]
     is_shared: Callable[[int], bool]
+    waiting: Collection[str] = ()
 
 
 @dataclass
@@ -226,24 +227,38 @@ class DailyPlan:
         card, past = context.card, self.known.past
         recipient_set = recipients_now(context.recipient_set, card.progress, card.person.mode)
         for audience, recipients in recipient_set.listeners().items():
-            step = step_due(context.plan, recipient_set.audiences_for(audience), card.expires_on, self.today)
-            if step is None:
+            audiences = recipient_set.audiences_for(audience)
+            step = step_due(context.plan, audiences, card.expires_on, self.today)
+            told_early: Collection[Recipient] = ()
+            if step is None and (found := step_missed(context.plan, audiences, context.dates.over_after, self.today)):
+                missed, step = found
+                told_early = [one for one in recipients if past.was_told(self._key_of(card, missed), one)]
+            if step is None or (told_early and len(told_early) == len(recipients)):
                 continue
-            self.steps_due[reminders.StepKey(card.id, card.expires_on, step.name)] = step.on
+            self.steps_due[self._key_of(card, step)] = step.on
             said = text_at(step, context.plan)
             reminder = PlannedReminder(card, context.dates, step, said, audience, context.is_bound)
-            wanting = [one for one in recipients if is_wanted(one.copies, step, said, card.expires_on)]
+            everybody = [one for one in recipients if one not in told_early]
+            wanting = [one for one in everybody if is_wanted(one.copies, step, said, card.expires_on)]
             # At least one recipient must be reminded. If nobody is closer to the person, copy preferences do not apply.
-            for recipient in wanting if wanting or recipient_set.has_nearer(audience) else recipients:
+            for recipient in wanting if wanting or recipient_set.has_nearer(audience) else everybody:
                 contact = past.contact_for(
                     recipient,
                     reminder.key,
                     self.rules.channels,
                     is_call_step=is_called_at(step, context.plan, context.group.preferences),
-                    is_open=partial(self._is_allowed, reminder, preferences=context.group.preferences),
+                    is_open=partial(self._is_open, reminder, preferences=context.group.preferences),
                 )
                 if contact is not None:
                     yield contact, reminder
+
+    @staticmethod
+    def _key_of(card: DueCard, step: Step) -> reminders.StepKey:
+        return reminders.StepKey(card.id, card.expires_on, step.name)
+
+    def _is_open(self, reminder: PlannedReminder, channel: ChannelName, preferences: Preferences) -> bool:
+        """Return whether a message by this channel can still be sent today."""
+        return channel not in self.known.waiting and self._is_allowed(reminder, channel, preferences)
 
     def _taken(self, undelivered: Mapping[Recipient, list[PlannedReminder]]) -> Mapping[str, MessageState]:
         same_humans = {contact for recipient in undelivered for contact in self.known.humans[recipient.owner]}
@@ -308,7 +323,7 @@ class DailyPlan:
         reply_code: int | None,
     ) -> Composed:
         if recipient.channel.is_call:
-            person, contents = planned[0].card.person, [reminder.content for reminder in planned]
+            person, contents = planned[0].card.person, [one.content(self.today) for one in planned]
             script = self.rules.composer.call(contents, reader(recipient, person, Audience.PERSON, group))
             return Composed(None, script.text)
         by_person: dict[PersonView, list[PlannedReminder]] = {}
@@ -316,7 +331,7 @@ class DailyPlan:
             by_person.setdefault(reminder.card.person, []).append(reminder)
         texts = [
             self.rules.composer.reminder(
-                [reminder.content for reminder in theirs],
+                [one.content(self.today) for one in theirs],
                 reader(
                     recipient,
                     person,

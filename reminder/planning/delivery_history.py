@@ -62,6 +62,10 @@ class DeliveryHistory:
             (step, one.contact_id) in self._reached for one in same_human
         )
 
+    def was_told(self, step: StepKey, recipient: Recipient) -> bool:
+        """Return whether the step has reached this human by any contact, as far as anybody knows."""
+        return any((step, one.contact_id) in self._reached for one in self._humans[recipient.owner])
+
     def may_have_arrived(self, step: StepKey, recipient: Recipient) -> bool:
         """Return whether the step may have arrived at any contact of this human."""
         same_human = self._humans[recipient.owner]

@@ -1,20 +1,22 @@
 """Escalation: when nobody answers or acts, the next human is asked; at the end the card is marked red."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 
+from reminder.clock import japan_date
 from reminder.domain.model.messages import MessageKind
 from reminder.domain.model.notices import NoticeKind
-from reminder.domain.model.people import Copies
+from reminder.domain.model.people import Audience, Copies
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT, RED_WITHIN, escalation_order, patience
-from reminder.domain.rules.recipients import Recipient
+from reminder.domain.rules.recipients import Recipient, RecipientSet
 from reminder.domain.text.model import About, CardContent
 from reminder.errors import DatabaseNotReadyError
 from reminder.planning.notice_builder import PlannedNotice, Subject, draft_of, enqueue, planned_notice
 from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
+from reminder.storage.outbox import queries
 from reminder.storage.outbox.queue import MentionDraft, MessageDraft
 from reminder.storage.registry import cards, groups
 from reminder.storage.registry.cards import DueCard
@@ -94,19 +96,23 @@ class _Escalation:
         around = groups.by_id(self._tx, group_ids)
         waits: dict[int, tuple[int, date | None]] = {}
         asked: dict[Recipient, list[tuple[DueCard, PlannedNotice]]] = {}
-        for card in cards.silent(self._tx, group_ids, self._today, aside=aside, only=only):
+        silent = cards.silent(self._tx, group_ids, self._today, aside=aside, only=only)
+        told = queries.first_told(self._tx, [card.id for card in silent])
+        for card in silent:
             if around[card.person.group_id].is_suspended:
                 # Nobody is asked meanwhile, and nothing is skipped.
                 waits[card.id] = (card.progress.escalation_level, self._today + timedelta(days=1))
                 continue
-            waits[card.id], notice = self._next(card, around[card.person.group_id])
+            waits[card.id], notice = self._next(card, around[card.person.group_id], told.get(card.id, {}))
             if notice is not None:
                 asked.setdefault(notice.recipient, []).append((card, notice))
         cards.set_escalation(self._tx, waits)
         drafts = [draft for recipient, planned in asked.items() for draft in self._drafts(recipient, planned)]
         return enqueue(self._uow, drafts)
 
-    def _next(self, card: DueCard, group: GroupView) -> tuple[tuple[int, date | None], PlannedNotice | None]:
+    def _next(
+        self, card: DueCard, group: GroupView, told: Mapping[Audience, datetime]
+    ) -> tuple[tuple[int, date | None], PlannedNotice | None]:
         """Return (new escalation level, date until which an answer is awaited) and the notice to the next human."""
         progress = card.progress
         if progress.acknowledged_on is not None or self._today > card.expires_on or card.kind not in self._rules.kinds:
@@ -118,6 +124,8 @@ class _Escalation:
             # This human was reminded once and has not answered since.
             cards.unassign(self._tx, card.id)
         subject = Subject(card.person, group, recipient_set_of(self._tx, card.person, group, self._rules.channels))
+        if (silent_until := self._silent_until(card, subject.recipient_set, told)) > self._today:
+            return (progress.escalation_level, silent_until), None
         humans, asked = escalation_order(subject.recipient_set), progress.escalation_level + 1
         # The first human has had copies from the beginning. If they want none, they are the first to be asked.
         following = asked if not humans or humans[0].copies is not Copies.NONE else progress.escalation_level
@@ -130,6 +138,17 @@ class _Escalation:
         link = self._links.take(card.id, asked_human.contact_id, asked_human.added_at)
         about = About(about_card, link=link)
         return (asked, until), planned_notice(self._rules, subject, asked_human, NoticeKind.SILENT, about)
+
+    def _silent_until(self, card: DueCard, around: RecipientSet, told: Mapping[Audience, datetime]) -> date:
+        """Return until when an answer may come. Silence begins once the person or a carer was really told.
+
+        What was never sent, or has not been accepted, nobody can have left unanswered.
+        """
+        nearest = (Audience.PERSON, Audience.CARER) if around.own or around.carers else (Audience.STAFF,)
+        first = min((told[audience] for audience in nearest if audience in told), default=None)
+        if first is None:
+            return self._today + timedelta(days=1)
+        return japan_date(first) + patience(card.expires_on, japan_date(first))
 
     def _drafts(self, recipient: Recipient, planned: list[tuple[DueCard, PlannedNotice]]) -> list[MessageDraft]:
         """Return the drafts; a home that is asked about many residents at once gets one mail."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reminder.clock import japan_date
-from reminder.domain.model.messages import MessageKind
-from reminder.domain.model.notices import NoticeKind
+from reminder.domain.model.messages import MessageKind, Urgency
+from reminder.domain.model.notices import NoticeKind, UntoldKind
 from reminder.domain.model.people import Audience, Copies, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules import hours
@@ -54,7 +54,7 @@ def subject_of(tx: Tx, rules: Rulebook, person_id: int) -> Subject | None:
 
 
 def planned_notice(
-    rules: Rulebook, subject: Subject, recipient: Recipient, kind: NoticeKind, about: About
+    rules: Rulebook, subject: Subject, recipient: Recipient, kind: NoticeKind | UntoldKind, about: About
 ) -> PlannedNotice:
     """Return the notice to this recipient in their words and language."""
     audience = Audience.STAFF if recipient in subject.recipient_set.staff else Audience.CARER
@@ -91,6 +91,7 @@ def draft_of(
     *,
     speaks_of: Sequence[MentionDraft] = (),
     waits_for_hour: bool = False,
+    urgency: Urgency = Urgency.USUAL,
 ) -> MessageDraft:
     """Return the draft of a notice.
 
@@ -117,6 +118,7 @@ def draft_of(
         scheduled_at=soon,
         expires_at=soon + TRUE_FOR,
         speaks_of=tuple(speaks_of) or (MentionDraft(notice.subject.person.id),),
+        urgency=urgency,
         language=recipient.language if said.subject else None,
     )
 

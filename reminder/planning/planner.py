@@ -10,11 +10,20 @@ from itertools import chain
 
 from reminder.clock import japan_date
 from reminder.domain.model.people import Audience, Mode
+from reminder.domain.model.promise_states import addressee_of
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT, patience
+from reminder.domain.rules.promise_checks import ends_at, first_check
 from reminder.domain.rules.recipients import Recipient, RecipientSet, choose_recipients
-from reminder.domain.rules.sending_limits import spread
+from reminder.domain.rules.sending_limits import HoldReason, spread
 from reminder.errors import DatabaseNotReadyError
-from reminder.planning.daily_plan import CardContext, DailyPlan, PlanningQueries, by_owner, context_of
+from reminder.planning.daily_plan import (
+    CardContext,
+    DailyPlan,
+    PlannedReminder,
+    PlanningQueries,
+    by_owner,
+    context_of,
+)
 from reminder.planning.delivery_history import DeliveryHistory
 from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
@@ -24,8 +33,8 @@ from reminder.storage.registry import cards, contacts, groups, quotas
 from reminder.storage.registry.cards import DueCard
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
-from reminder.storage.reminders import open_questions, reminders
-from reminder.storage.runtime import set_aside
+from reminder.storage.reminders import open_questions, promises, reminders
+from reminder.storage.runtime import breakers, heartbeats, set_aside
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +119,7 @@ class _PlanningPass:
             {t.card.id for planned in undelivered.values() for t in planned if t.audience is not Audience.PERSON}
         )
         day.draft(undelivered, group_of)
-        self._keep(day)
+        self._keep(day, {one.contact_id: one.owner for some in humans.values() for one in some})
         self._wait_for_answers(day)
         cards.set_next(self._tx, {one.card.id: day.next_planning_day(one) for one in contexts})
         return len(day.drafts)
@@ -173,11 +182,20 @@ class _PlanningPass:
             sharing=lambda contact_id: open_questions.sharing(self._tx, [contact_id])[contact_id],
             open_questions=lambda contact_ids, now: open_questions.open_at(self._tx, contact_ids, now),
             is_shared=shared.__contains__,
+            waiting={
+                *breakers.open_channels(self._tx),
+                *(
+                    pause.channel
+                    for pause in heartbeats.pauses(self._tx, self._now)
+                    if pause.reason != HoldReason.UNUSUAL_DAY
+                ),
+            },
         )
 
-    def _keep(self, day: DailyPlan) -> None:
+    def _keep(self, day: DailyPlan, owner_of: Mapping[int, tuple[str, int]]) -> None:
         reminder_ids = reminders.get_or_create(self._tx, day.steps_due, self._now)
-        message_ids = queue.add(self._tx, self._keys, self._spread(day), self._now)
+        drafts = self._spread(day)
+        message_ids = queue.add(self._tx, self._keys, drafts, self._now)
         reminders.link(
             self._tx,
             (
@@ -186,6 +204,24 @@ class _PlanningPass:
                 for reminder in planned
             ),
         )
+        promises.add(
+            self._tx,
+            (
+                self._promise(draft, reminder, reminder_ids[reminder.key], addressee_of(owner_of[draft.contact_id]))
+                for draft, (_, planned) in zip(drafts, day.drafts, strict=True)
+                for reminder in planned
+                if draft.contact_id is not None
+            ),
+            self._now,
+        )
+
+    def _promise(
+        self, draft: MessageDraft, reminder: PlannedReminder, reminder_id: int, addressee: str
+    ) -> promises.NewPromise:
+        """Return the promise that the addressee of this message is told by the end of its day."""
+        day, due_at = japan_date(draft.scheduled_at), draft.scheduled_at
+        ends = ends_at(day, due_at, reminder.card.person.mode, draft.audience, draft.channel)
+        return promises.NewPromise(reminder_id, addressee, draft.audience, day, due_at, ends, first_check(due_at, ends))
 
     def _spread(self, day: DailyPlan) -> list[MessageDraft]:
         """Return the drafts of a home's morning, spread over the time that their sender needs."""

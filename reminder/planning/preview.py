@@ -76,7 +76,7 @@ def preview(
         reader = _reader(rules, sample, audience, language, mode)
         for step, on in _days(plan, audience, card.expires_on, mode, today, preferences):
             copied = sent_to_person.get(on) if audience is Audience.CARER else None
-            composed = rules.composer.reminder([_told(card, text_at(step, plan), dates)], reader, copy=Copy(copied))
+            composed = rules.composer.reminder([_told(card, text_at(step, plan), dates, on)], reader, copy=Copy(copied))
             if audience is Audience.PERSON:
                 sent_to_person[on] = composed.text
             send_at = hours.reminder_window(on, mode, audience, reader.channel, preferences)[0]
@@ -99,7 +99,7 @@ def _reader(rules: Rulebook, sample: Sample, audience: Audience, language: Langu
     )
 
 
-def _told(card: PreviewedCard, says: StepText, dates: CardDates) -> ReminderContent:
+def _told(card: PreviewedCard, says: StepText, dates: CardDates, on: date) -> ReminderContent:
     return ReminderContent(
         kind=card.kind,
         step=says,
@@ -109,6 +109,7 @@ def _told(card: PreviewedCard, says: StepText, dates: CardDates) -> ReminderCont
         computed=card.computed,
         label=card.label,
         bound=card.bound,
+        on=on,
     )
 
 

@@ -4,7 +4,7 @@ It is made at the hour at which it may be sent, so that it is true then. One key
 go on, and a second worker adds nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -28,14 +28,16 @@ from reminder.storage.outbox.queue import MentionDraft, MessageDraft
 from reminder.storage.registry import contacts, groups
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
-from reminder.storage.reminders import digests
+from reminder.storage.reminders import digests, promises
 from reminder.storage.runtime import set_aside
 
 # Homes in one transaction, and transactions in one pass: other texts that are due wait no longer than that.
 AT_ONCE, IN_A_PASS = 20, 10
 
-UNREACHED = "unreached"
+UNREACHED, NOT_TOLD = "unreached", "not_told"
 _NOT_ARRIVED = (MessageState.UNDELIVERED, MessageState.FAILED)
+# Who was not told on the day of a step that lies so far back is listed, until they have been told.
+NOT_TOLD_FOR = timedelta(days=7)
 
 
 def make_digests(units: UnitsOfWork, now: datetime, links: SignedLinks) -> int:
@@ -143,7 +145,9 @@ def digest_of(uow: UnitOfWork, home: GroupView) -> HomeDigest | None:
     if not watched:
         return None
     first, _, after = months_from(today, 3)
-    listed = [*_due(uow.rules, rows, first, after - timedelta(days=1), today), _unreached(rows)]
+    untold = promises.untold_of_group(uow.tx, home.id, now=uow.now, since=today - NOT_TOLD_FOR)
+    not_told = {one.person_id for one in untold if one.audience is not Audience.STAFF}
+    listed = [*_due(uow.rules, rows, first, after - timedelta(days=1), today), _unreached(rows, not_told)]
     parts = [Part(name, [item for item, _ in some[:MOST_ROWS]], len(some)) for name, some in listed if some]
     speaks_of = dict.fromkeys(one for _, some in listed for _, spoken in some[:MOST_ROWS] for one in spoken)
     return HomeDigest(Digest(home.name, today, watched, parts), tuple(speaks_of))
@@ -179,8 +183,11 @@ def _row_of(same: Sequence[MonthlyEntry]) -> _Row:
     return item, [MentionDraft(person.id, card.id) for card in cards]
 
 
-def _unreached(rows: Sequence[PersonStatus]) -> tuple[str, list[_Row]]:
-    """Return the persons whom messages do not reach, and why. Contacts that opted out are left out."""
+def _unreached(rows: Sequence[PersonStatus], not_told: Collection[int]) -> tuple[str, list[_Row]]:
+    """Return the persons whom messages do not reach, and why. Contacts that opted out are left out.
+
+    `not_told`: ids of persons who, or whose family, were not told on the day of a step.
+    """
     found: list[_Row] = []
     for row in sorted(rows, key=lambda row: by_place(row.person)):
         why = [(one.channel, one.state) for one in row.unheard if one.state is not ContactState.OPTED_OUT]
@@ -190,6 +197,7 @@ def _unreached(rows: Sequence[PersonStatus]) -> tuple[str, list[_Row]]:
                 *([("", "")] if row.is_out_of_reach else []),
                 *((str(channel), str(state)) for channel, state in why),
                 *((str(text.channel), text.state) for text in lost),
+                *([("", NOT_TOLD)] if row.person.id in not_told and not lost else []),
             ]
         )
         if reasons:

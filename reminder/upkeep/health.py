@@ -56,6 +56,8 @@ MANY_REFUSED_BOUNCES = 20
 # What was set aside is not worked on again; the operator has a week to read of it.
 SHOWN_FOR = timedelta(days=7)
 MOST_GROUPS_SHOWN = 20
+# A fault of a day is shown for so long, unless the operator says earlier that they have seen to it.
+LEFT_TO_OPERATOR_FOR = timedelta(days=3)
 
 PAUSED, FAILING = "channel_paused", "channel_failing"
 # The due cards of the audit before, to see whether a whole pass has left them.
@@ -196,6 +198,9 @@ def _troubles(
         yield late
     for code, found in audit.waiting(tx, late=now - LATE, long_ago=now - LONG_AGO).items():
         yield Trouble(code, found.count, found.since)
+    promised = audit.open_promises(tx, late=now - LATE, since=now - LEFT_TO_OPERATOR_FOR)
+    if promised.count:
+        yield Trouble("promises_open", promised.count, promised.since)
     unreadable = audit.unreadable_messages(tx, rules.channels, now + SOON_LOOKED_AT)
     if unreadable.count:
         yield Trouble("messages_unreadable", unreadable.count, unreadable.since)
@@ -311,7 +316,7 @@ def _late_messages(tx: Tx, now: datetime, waiting: set[str]) -> Trouble | None:
     """Return the messages that are late at an hour at which they might be sent, by a channel that does not wait."""
     late = [
         one
-        for one in audit.late_messages(tx, now - LONG_AGO, waiting)
+        for one in audit.late_messages(tx, now - LONG_AGO, waiting, monitoring.accepting_channels(tx, now - LONG_AGO))
         if hours.next_allowed(now, Mode.STANDARD, Audience(one.audience), ChannelName(one.channel)) <= now
     ]
     if not late:
@@ -329,6 +334,9 @@ def _concerns(tx: Tx, rules: Rulebook, now: datetime) -> Iterator[Trouble]:
     aside = set_aside.lately(tx, now - SHOWN_FOR)
     if aside:
         yield Trouble("rows_set_aside", sum(aside.values()), name=" ".join(aside))
+    not_told = audit.people_not_told(tx, now - SHOWN_FOR)
+    if not_told.count:
+        yield Trouble("people_not_told", not_told.count, not_told.since)
     out_of_reach = audit.people_out_of_reach(tx, japan_date(now) + SOON, rules.channels)
     if out_of_reach:
         yield Trouble("people_out_of_reach", out_of_reach)

@@ -109,6 +109,7 @@ async def twilio_status(request: Request, app: OpenApp, form: SignedForm) -> Res
                 status=receipt.status,
                 error_code=None if receipt.error_code is None else str(receipt.error_code),
                 reference=named_message(request),
+                seconds=receipt.seconds,
             )
 
     await _patiently(keep)
@@ -170,7 +171,9 @@ async def twilio_voice(request: Request, app: OpenApp, form: SignedForm, turn: i
     on_call, reference = parse_call(form), named_message(request)
     if on_call is None or not reference or not 0 <= turn <= 2:
         raise RefusedInputError("request_malformed")
-    asked = call_flow.CallEvent(reference, on_call.provider_id, on_call.is_machine, turn, on_call.key)
+    asked = call_flow.CallEvent(
+        reference, on_call.provider_id, on_call.is_machine, turn, on_call.key, on_call.answered_by
+    )
     now = app.clock.now()
     spoken, language = await _patiently(lambda: call_flow.answer(app.units, now, asked))
     facts = app.rules.wording.of(language).facts

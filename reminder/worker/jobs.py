@@ -7,7 +7,7 @@ from datetime import datetime
 
 from reminder.channels.heartbeat import HeartbeatClient
 from reminder.conversation.inbox import act_on_replies
-from reminder.delivery import apply_receipts, reconciliation
+from reminder.delivery import apply_receipts, ask_arrivals, reconciliation
 from reminder.delivery.sender import Sender
 from reminder.domain.model.people import ChannelName
 from reminder.domain.rules.digest_week import digest_is_due
@@ -16,11 +16,12 @@ from reminder.errors import DatabaseNotReadyError
 from reminder.planning.escalation import escalate
 from reminder.planning.notify import notify_failures, notify_holds, notify_notices
 from reminder.planning.planner import plan_due
+from reminder.planning.promise_keeping import keep_promises
 from reminder.planning.weekly_digest import make_digests, make_some
 from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.session import Tx
 from reminder.storage.outbox import failures, receipts
-from reminder.storage.reminders import notices, replies, unclear_replies
+from reminder.storage.reminders import notices, promises, replies, unclear_replies
 from reminder.storage.runtime import heartbeats, set_aside, work_conditions
 from reminder.storage.runtime.work_conditions import WorkCondition
 from reminder.upkeep import clock_step
@@ -136,6 +137,7 @@ _PUT_BACK: Mapping[str, Callable[[Tx, Sequence[int]], None]] = {
     set_aside.RECEIPTS: receipts.mark_waiting,
     set_aside.NOTICES: notices.mark_waiting,
     set_aside.FAILURES: failures.mark_unreported,
+    set_aside.PROMISES: promises.mark_waiting,
 }
 # What tries rows again at once, because their queue is worked off once a week, or once.
 _WORK_AGAIN: Mapping[str, Callable[[App, datetime, Sequence[int]], object]] = {
@@ -187,8 +189,18 @@ JOBS = (
         lambda app, now: act_on_replies(app.units, now),
     ),
     Job(
+        "arrivals_asked",
+        when(work_conditions.PROMISE_DUE),
+        lambda app, now: ask_arrivals.ask_arrivals(app.database, app.keys, now, app.channels, app.loop.run),
+    ),
+    Job(
+        "promises",
+        when(work_conditions.PROMISE_DUE, after=("tried_again",)),
+        lambda app, now: keep_promises(app.units, now, ask_arrivals.reporting(app.channels).keys()),
+    ),
+    Job(
         "planned",
-        when(work_conditions.REMINDER_DUE, after=("receipts", "reconciled", "answered")),
+        when(work_conditions.REMINDER_DUE, after=("receipts", "reconciled", "answered", "arrivals_asked", "promises")),
         lambda app, now: plan_due(app.units, now, links_of(app)),
     ),
     Job(
@@ -205,12 +217,14 @@ JOBS = (
     Job("words_checked", when(work_conditions.WORDS_UNCHECKED), lambda app, now: check_words(app.units, now)),
     Job(
         "failures_reported",
-        when(work_conditions.FAILURE_UNREPORTED, after=("tried_again", "receipts")),
+        when(work_conditions.FAILURE_UNREPORTED, after=("tried_again", "receipts", "arrivals_asked")),
         lambda app, now: notify_failures(app.units, now),
     ),
     Job(
         "notified",
-        when(work_conditions.NOTICE_WAITS, after=("tried_again", "receipts", "answered", "weeks_begun")),
+        when(
+            work_conditions.NOTICE_WAITS, after=("tried_again", "receipts", "arrivals_asked", "answered", "weeks_begun")
+        ),
         lambda app, now: notify_notices(app.units, now),
     ),
     Job(

@@ -94,6 +94,7 @@ Prepare = Callable[[Terminal], None]
 LOGS: dict[str, tuple[list[str], Prepare, str]] = {
     "account end-sessions": (["--everybody"], nothing, "all_signed_out"),
     "activity accept": ([], nothing, "activity_log_accepted"),
+    "promise take": (["--all"], nothing, "promises_taken"),
     "activity check": ([], nothing, "activity_log_checked"),
     "backup": (["--out", "kigen.backup"], with_backup_key, "backed_up"),
     "restore": (["kigen.backup"], with_backup, "restored"),
@@ -153,7 +154,8 @@ LOGS_NOTHING = {
     **dict.fromkeys(("check-text", "expiry", "read-date", "read-reply"), TYPED),
     **dict.fromkeys(("run-once", "serve", "tick", "web", "worker", "mail bounce"), WORKS),
     **dict.fromkeys(
-        ("digest", "doctor", "group list", "health", "print", "simulate", "token list", "visits"), NO_ADDRESS
+        ("digest", "doctor", "group list", "health", "print", "promise list", "simulate", "token list", "visits"),
+        NO_ADDRESS,
     ),
     "backup check": "reads a file, and no database",
     "backup key": "makes a key for paper",
@@ -214,6 +216,7 @@ def test_what_is_refused_leaves_no_line(family: Terminal) -> None:
         ["channel", "resume", "pigeon"],
         ["keys", "abandon", "1a2b3c4d"],
         ["account", "end-sessions"],
+        ["promise", "take"],
         ["list", "birds"],
     ):
         family.refusal(*refused)

@@ -29,6 +29,8 @@ NEEDS_KEYS = {
     "list": ["contacts"],
     "activity check": [],
     "activity accept": [],
+    "promise list": [],
+    "promise take": ["--all"],
     "account end-sessions": ["musume@example.jp"],
     "setup-code": [],
     "print": ["welcome", *PERSON],

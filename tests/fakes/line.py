@@ -42,6 +42,7 @@ class FakeLine:
         self.url = ""
         self._seen: dict[str, str] = {}
         self._script: deque[Behaviour] = deque()
+        self.outage: Behaviour | None = None  # until it is None again, every push is answered so
         self._thread = LoopThread()
         self._runner: web.AppRunner | None = None
 
@@ -73,7 +74,7 @@ class FakeLine:
         said = await request.json()
         self.tokens.add(request.headers["Authorization"])
         key = request.headers["X-Line-Retry-Key"]
-        behaviour = self._script.popleft() if self._script else Behaviour(accepts=True)
+        behaviour = self.outage or (self._script.popleft() if self._script else Behaviour(accepts=True))
         if key in self._seen and behaviour.then == "answer":
             return web.json_response(
                 {"message": "The retry key is already accepted"},

@@ -75,6 +75,7 @@ class FakeSmtp:
         self._users = users
         self._refusals: dict[str, deque[str]] = {"MAIL": deque(), "RCPT": deque(), "DATA": deque()}
         self._lost_answers: deque[bool] = deque()
+        self.outage: str | None = None  # until it is None again, every mail is refused so
         self._changed = threading.Condition()
         self._thread = LoopThread()
         self._server: asyncio.Server | None = None
@@ -153,6 +154,8 @@ class FakeSmtp:
     ) -> str:
         if self._users is not None and not session.authenticated:
             return "530 5.7.0 authentication required"
+        if self.outage is not None:
+            return self.outage
         if self._refusals["MAIL"]:
             return self._refusals["MAIL"].popleft()
         envelope.mail_from = address

@@ -166,6 +166,10 @@ class FakeTwilio:
         self.callbacks_to: str | None = None
         self.latency_seconds = 0.0
         self.list_lag_seconds = 0.0
+        # After this time the list says of a text that it has arrived, though no receipt may have come.
+        self.arrives_after: timedelta | None = None
+        # Until it is None again, every request is answered so, for the list too.
+        self.outage: Behaviour | None = None
         self.posts = 0
         self.lists = 0
         self.texts: list[Text] = []
@@ -375,7 +379,7 @@ class FakeTwilio:
             behaviour = self._list_script.popleft() if self._list_script else Behaviour(accepts=False, status=200)
         if not self._signed_in(request):
             behaviour = refuse(401, 20003)
-        return await self._answer(request, behaviour, self._page(request))
+        return await self._answer(request, self.outage or behaviour, self._page(request))
 
     async def _create_call(self, request: web.Request) -> web.StreamResponse:
         form = {name: str(value) for name, value in (await request.post()).items()}
@@ -439,6 +443,8 @@ class FakeTwilio:
 
     def _next_behaviour(self, to: str) -> Behaviour:
         own = self._script_of.get(to)
+        if self.outage is not None:
+            return self.outage
         if own:
             return own.popleft()
         return self._script.popleft() if self._script else ACCEPT
@@ -454,6 +460,10 @@ class FakeTwilio:
         else:
             self._unexpected.append(text)
         return text
+
+    def _status(self, text: Text) -> str:
+        is_on_its_way = text.status in ("queued", "accepted") and self.arrives_after is not None
+        return "delivered" if is_on_its_way and self.now() >= text.created_at + self.arrives_after else text.status
 
     def _row(self, text: Text) -> dict[str, object]:
         created = format_datetime(text.created_at)
@@ -475,7 +485,7 @@ class FakeTwilio:
             "price": None,
             "price_unit": None,
             "sid": text.sid,
-            "status": text.status,
+            "status": self._status(text),
             "subresource_uris": {"media": f"{uri}/Media.json"},
             "to": text.to,
             "uri": f"{uri}.json",

@@ -55,12 +55,29 @@ def rang(village: Village) -> list[str]:
 
 
 def became(village: Village, status: str) -> None:
-    """What the provider says of the latest call."""
+    """What the provider says of the latest call; of one that is completed, somebody has listened to it."""
     with village.app.database.writing() as tx:
         latest = queries.by_id(tx, village.calls.sent[-1].message_id)
         assert latest is not None
+        if status == "completed":
+            queries.record_answer(tx, latest.id, answered_by="human", date_after=None)
         provider_id = str(latest.provider_id)
         receipts.keep(tx, provider_id=provider_id, status=status, error_code=None, message_id=None, now=village.now)
+
+
+def ended(
+    village: Village, message_id: int, *, seconds: int | None = None, **fields: str
+) -> list[tuple[str, str | None]]:
+    """What the provider's callback says at the end of a call, and how the message stands then."""
+    query = f"m={reference_of(village, message_id)}"
+    form = [("CallSid", call_of(village, message_id)), ("CallStatus", "completed"), *fields.items()]
+    form += [] if seconds is None else [("CallDuration", str(seconds))]
+    path = "/webhooks/twilio/status"
+    headers = {**FORM, "X-Twilio-Signature": sign(fake.AUTH_TOKEN, f"{PUBLIC}{path}?{query}", form)}
+    answer = visitor(village, local_pages=False).post(f"{path}?{query}", urlencode(form).encode(), headers)
+    assert answer.status == 204
+    village.pass_once()
+    return [(str(one.state), one.reason) for one in village.messages() if one.id == message_id]
 
 
 def call_of(village: Village, message_id: int) -> str:
@@ -298,6 +315,42 @@ def test_before_the_practice_a_key_is_not_asked_for_and_a_machine_is_not_practis
     village.run_until("2026-12-01 11:00")
 
     assert "<Gather" not in turn(village, village.calls.sent[-1].message_id, AnsweredBy="machine_start").text
+
+
+@pytest.mark.parametrize(
+    ("answered_by", "seconds", "known", "why"),
+    [
+        ("human", 45, ("delivered", None), "she has heard the date"),
+        ("human", None, ("delivered", None), "nobody says how long it lasted"),
+        ("unknown", 45, ("delivered", None), "somebody, who said nothing at first"),
+        ("human", 2, ("undelivered", "cut_short"), "she has hung up before the date"),
+        ("machine_end_beep", 45, ("undelivered", "machine"), "our own webhook was told so"),
+        ("fax", 45, ("undelivered", "machine"), "our own webhook was told so"),
+        (None, 45, ("undelivered", "not_spoken"), "the words were never fetched"),
+    ],
+)
+def test_a_call_has_arrived_only_if_the_date_was_spoken_to_a_human(
+    calling_village: Village, answered_by: str | None, seconds: int | None, known: tuple[str, str | None], why: str
+) -> None:
+    village = calling_village
+    message = first_call(village)
+    if answered_by is not None:
+        assert turn(village, message, AnsweredBy=answered_by).status == 200
+
+    assert ended(village, message, seconds=seconds) == [known], why
+    village.run_until("2027-02-22 18:00")
+    assert bool([words for words in village.words_to("娘") if "つながりませんでした" in words]) is (
+        known[0] != "delivered"
+    )
+
+
+def test_a_call_that_was_listened_to_until_a_key_was_asked_for_has_arrived(calling_village: Village) -> None:
+    village = calling_village
+    message = record_test_call(village)
+    turn(village, message, AnsweredBy="human")
+    turn(village, message, at=1, Digits="")
+
+    assert ended(village, message, seconds=70) == [("delivered", None)]
 
 
 @pytest.mark.parametrize("at", [0, 1])

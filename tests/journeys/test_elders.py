@@ -91,6 +91,7 @@ def street(database_url: str, tmp_path: Path) -> OpenStreet:
     def opened(*, mobile: bool = True, agreed: bool = True, **switched_on: object) -> Iterator[Street]:
         clock = SteppedClock(japan("2026-12-01 08:00"))
         with FakeTwilio(now=lambda: clock.now().astimezone(UTC)) as twilio:
+            twilio.arrives_after = timedelta(minutes=5)
             settings = read_settings(
                 database_url=database_url,
                 data_dir=tmp_path,

@@ -71,14 +71,15 @@ def test_an_outage_that_ends_at_night_is_caught_up_with_in_the_morning(village: 
     assert village.texts_to("母") == ["03-19 09:00"]
 
 
-def test_an_outage_over_the_end_is_not_followed_by_a_text_that_is_no_longer_true(village: Village) -> None:
+def test_an_outage_over_the_end_is_followed_at_once_by_the_first_text_that_is_still_true(village: Village) -> None:
     village.person("母", phone="090-0000-0001")
     village.card("母", END)
 
     village.sleep_until("2027-04-02 08:00")
     village.run_until("2027-04-08 00:00")
 
-    assert village.texts_to("母") == ["04-07 09:00"]
+    assert village.texts_to("母") == ["04-02 09:00"]
+    assert "期限が過ぎました" in village.words_to("母")[0]
 
 
 def test_two_certificates_on_one_date_are_told_in_one_text(village: Village) -> None:

@@ -13,11 +13,11 @@ from reminder.domain.model.people import Audience, ChannelName, ConsentHow, Grou
 from reminder.storage.auth import accounts, api_tokens
 from reminder.storage.crypto.keyring import KeyRing, new_key, read_keys
 from reminder.storage.db.session import KEYS, Database, Tx
-from reminder.storage.db.tables import Base, Message
+from reminder.storage.db.tables import Base, Message, Promise
 from reminder.storage.outbox import queue
 from reminder.storage.outbox.queue import MessageDraft
 from reminder.storage.registry import cards, contacts, groups, imports, people
-from reminder.storage.reminders import reminders
+from reminder.storage.reminders import promises, reminders
 from reminder.storage.reminders.reminders import StepKey
 
 # Eight in the morning of Tuesday, 1 December 2026, in Japan.
@@ -119,6 +119,13 @@ class Rows:
     def reminder(self, card_id: int, step: str = "d30", *, expires_on: date = END, due_on: date = TODAY) -> int:
         key = StepKey(card_id, expires_on, step)
         return reminders.get_or_create(self.tx, {key: due_on}, NOW)[key]
+
+    def promise(self, reminder_id: int, addressee: str = "person", **more: Any) -> int:
+        """A promise that a step is told by the end of today; `more` are its columns."""
+        usual = {"audience": Audience.PERSON, "day": TODAY, "due_at": NOW, "ends_at": NOW + 8 * HOUR}
+        values = {**usual, "check_at": NOW + HOUR, **more}
+        promises.add(self.tx, [promises.NewPromise(reminder_id, addressee, **values)], NOW)
+        return self.column(Promise.id, Promise.reminder_id == reminder_id, Promise.addressee == addressee)[-1]
 
     def told(self, card_id: int, contact_id: int, step: str = "d30", **more: Any) -> int:
         """A message that tells one step of one card."""

@@ -306,7 +306,7 @@ def test_every_trouble_has_a_sentence_in_every_language_of_the_operator(family: 
     codes |= {f"database_{what}" for what in ("locked", "busy", "full", "read_only", "damaged", "moved")}
     codes |= {"database_not_leader", "database_not_synchronous"}
     codes |= {"group_over_limit", "unusual_day", "rows_set_aside", "bounces_refused", "messages_unreadable"}
-    codes |= {"request_flood", "row_security_off"}
+    codes |= {"request_flood", "row_security_off", "promises_open", "people_not_told"}
     codes |= {"activity_log_changed", "rows_unsealed", "pass_in_future", "clock_stepped"}
     codes |= {f"channel_failing_{channel}" for channel in registered()}
     for language in ("ja", "en"):

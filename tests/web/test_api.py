@@ -385,7 +385,7 @@ def test_a_refusal_speaks_the_language_that_is_asked_for(sheet: Program) -> None
 
 # What only commands and pages can meet.
 NOT_BY_PROGRAMS = {
-    "activity_log_changed", "addresses_divided", "rows_unsealed", "key_not_missing", "keys_missing", "roles_unproved", "sessions_of_whom",
+    "activity_log_changed", "addresses_divided", "rows_unsealed", "key_not_missing", "keys_missing", "roles_unproved", "sessions_of_whom", "promises_unnamed",
     "backup_key_missing", "backup_key_unreadable", "backup_unknown", "keys_in_settings", "restore_keys_missing",
     "calls_off", "cannot_listen", "channel_failed", "channel_setup", "database_behind", "database_not_begun", "database_role_confined", "database_without_roles", "database_damaged", "database_moved", "database_open", "restore_not_exact", "erase_needs_yes", "erase_one_thing", "instant_unreadable", "letter_needs_card",
     "no_consent_yet", "no_owner", "nothing_enrolled", "one_owner_needed", "setting_wrong", "simulate_needs_sqlite",

@@ -75,6 +75,7 @@ def test_a_pass_with_nothing_to_do_asks_the_database_once_and_writes_once(villag
         (work_conditions.VERIFICATION_DUE, {"weeks_begun"}),
         (work_conditions.REPLY_WAITS, {"answered"}),
         (work_conditions.UNCLEAR_REPLY_DUE, {"answered"}),
+        (work_conditions.PROMISE_DUE, {"arrivals_asked", "promises"}),
         (work_conditions.REMINDER_DUE, {"planned"}),
         (work_conditions.ESCALATION_DUE, {"escalated"}),
         (work_conditions.WORDS_UNCHECKED, {"words_checked"}),
@@ -95,6 +96,12 @@ def test_each_condition_makes_its_own_job_due(reachable: App, condition: WorkCon
     [
         ("receipts", {"planned", "failures_reported", "notified"}, "a text that failed goes another way, and is said"),
         ("reconciled", {"planned"}, "what was never sent is planned anew"),
+        (
+            "arrivals_asked",
+            {"planned", "failures_reported", "notified"},
+            "what has not arrived, as is heard now, goes another way, and is said",
+        ),
+        ("promises", {"planned"}, "what does not leave gives way to another contact"),
         ("answered", {"planned", "notified"}, "an answer changes the plan, and those around hear of it"),
         ("weeks_begun", {"sender_changed", "verified", "notified"}, "once a week is looked whether all can be reached"),
         ("planned", set(), "what was planned is sent, and sending is always due"),

@@ -101,6 +101,24 @@ def escalations(village: Village) -> Scene:
     return scene
 
 
+def promises(village: Village) -> Scene:
+    parents(village)
+    village.run_until("2027-03-17 09:30")
+    village.sleep_until("2027-03-17 12:00")
+
+    def kept() -> set[int]:
+        of_whom = text(
+            "SELECT c.person_id FROM promises p JOIN reminders r ON r.id = p.reminder_id JOIN cards c ON c.id = r.card_id"
+            " WHERE p.audience = 'person' AND p.state = 'proven' AND p.day = '2027-03-17'"
+        )
+        with village.app.database.reading() as tx:
+            return set(tx.execute(of_whom).scalars())
+
+    scene = Scene(village, kept)
+    scene.spoil("people", "mode", "unheard_of")
+    return scene
+
+
 def verifications(village: Village) -> Scene:
     parents(village, Mode.ELDERLY, FAR)
     village.run_until("2027-07-25 12:00")
@@ -252,6 +270,7 @@ OF_TABLES = {
 }
 SCENES: Mapping[str, Callable[[Village], Scene]] = {
     set_aside.PLANS: plans,
+    set_aside.PROMISES: promises,
     set_aside.ESCALATIONS: escalations,
     set_aside.VERIFICATIONS: verifications,
     set_aside.DIGESTS: digests,
@@ -269,6 +288,8 @@ QUEUES_OF_JOBS: Mapping[str, frozenset[str] | None] = {
     "reconciled": frozenset({set_aside.OUTCOMES}),
     "weeks_begun": None,
     "answered": frozenset({set_aside.REPLIES, set_aside.UNCLEAR_REPLIES}),
+    "arrivals_asked": None,  # what is said of a message that nobody can read is a receipt
+    "promises": frozenset({set_aside.PROMISES}),
     "planned": frozenset({set_aside.PLANS}),
     "escalated": frozenset({set_aside.ESCALATIONS}),
     "sender_changed": None,

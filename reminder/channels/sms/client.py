@@ -8,8 +8,15 @@ from twilio.base.page import Page
 from twilio.rest import Client
 from twilio.rest.api.v2010.account.message import MessageInstance
 
-from reminder.channels.twilio.transport import CLOCK_SLACK, FAILURES, Transport, last_answer, meaning
-from reminder.domain.model.messages import Accepted, ListedEntries, ListedEntry, Outgoing
+from reminder.channels.twilio.transport import (
+    CLOCK_SLACK,
+    FAILURES,
+    Transport,
+    last_answer,
+    meaning,
+    report_of,
+)
+from reminder.domain.model.messages import Accepted, ListedEntries, ListedEntry, Outgoing, ProviderReport
 from reminder.errors import TemporaryChannelError, UnknownOutcomeError
 
 # A text that waited longer than four hours would arrive in the evening; our own schedule decides about that.
@@ -99,6 +106,16 @@ class TwilioSms:
             # Newer texts filled the pages, so ours may come after them: "not found" could cause a second copy.
             raise TemporaryChannelError("list_too_long")
         return ListedEntries(tuple(found))
+
+    async def look_up(self, address: str, provider_id: str) -> ProviderReport | None:
+        """Return the state of one of the latest texts to this number; raises TemporaryChannelError."""
+        last_answer.set(None)
+        try:
+            page = await self._messages.page_async(to=address, page_size=PAGE_SIZE)
+            found = next((row for row in page if row.sid == provider_id), None)
+        except FAILURES as failure:
+            raise TemporaryChannelError(meaning(failure).reason) from None
+        return None if found is None else report_of(found.status, found.error_code)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -18,6 +18,7 @@ CAPABILITIES = ChannelCapabilities(
     can_be_answered=True,
     is_two_way=True,
     gives_receipts=True,
+    proves_arrival=True,
     counts_segments=True,
     is_paced=True,
 )

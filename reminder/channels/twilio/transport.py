@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
@@ -16,7 +17,9 @@ from yarl import URL
 
 from reminder.channels.http_answers import is_certain_refusal
 from reminder.channels.twilio.errors import LEAST_OWN_CODE, fault_of_twilio
+from reminder.channels.twilio.webhooks import read_status
 from reminder.domain.model.channels import Fault
+from reminder.domain.model.messages import ProviderReport
 from reminder.errors import (
     ChannelError,
     PermanentChannelError,
@@ -99,6 +102,17 @@ def meaning(failure: BaseException) -> ChannelError:
     if isinstance(failure, aiohttp.ClientError | OSError):
         return UnknownOutcomeError("reset")
     return UnknownOutcomeError("unreadable")
+
+
+def report_of(
+    status: object, error_code: object = None, *, seconds: object = None, answered_by: object = None
+) -> ProviderReport | None:
+    """Return what a message or call of the API says of itself; None where its status is no word of Twilio's."""
+    word = status.value if isinstance(status, Enum) else status
+    if not isinstance(word, str) or not (status_ := read_status(word, str(answered_by or ""))):
+        return None
+    code = _number(error_code)
+    return ProviderReport(status_, None if code is None else str(code), _number(seconds))
 
 
 def _number(value: object) -> int | None:

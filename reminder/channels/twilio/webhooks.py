@@ -11,6 +11,8 @@ Form = Mapping[str, str] | Sequence[tuple[str, str]]
 _SID = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
 _STATUS = re.compile(r"[a-z][a-z_]{0,19}")
 _ERROR_CODE = re.compile(r"[1-9][0-9]{3,5}")
+_SECONDS = re.compile(r"[0-9]{1,6}")
+_ANSWERED_BY = re.compile(r"[a-z_]{1,20}")
 
 
 @dataclass(frozen=True)
@@ -18,12 +20,13 @@ class StatusReceipt:
     """A report about a message or a call.
 
     `status` is Twilio's word (queued, sent, delivered …; of a call: completed, busy, no_answer …; machine where one has
-    answered); `error_code` is for twilio.errors.
+    answered); `error_code` is for twilio.errors. `seconds`: how long a call lasted.
     """
 
     provider_id: str
     status: str
     error_code: int | None
+    seconds: int | None = None
 
 
 class _Fields(dict[str, list[str]]):
@@ -76,26 +79,46 @@ def parse_status(form: Form) -> StatusReceipt | None:
     """
     fields = _fields(form)
     provider_id = _first(fields, ("MessageSid", "SmsSid", "CallSid"))
-    status = _first(fields, ("MessageStatus", "SmsStatus", "CallStatus")).replace("-", "_")
-    if status == "completed" and _is_machine(fields):
-        status = "machine"
-    if not _SID.fullmatch(provider_id) or not _STATUS.fullmatch(status):
+    status = read_status(_first(fields, ("MessageStatus", "SmsStatus", "CallStatus")), _answered_by(fields))
+    if not _SID.fullmatch(provider_id) or not status:
         return None
-    error_code = _first(fields, ("ErrorCode",))
-    return StatusReceipt(provider_id, status, int(error_code) if _ERROR_CODE.fullmatch(error_code) else None)
+    error_code, seconds = _first(fields, ("ErrorCode",)), _first(fields, ("CallDuration",))
+    return StatusReceipt(
+        provider_id,
+        status,
+        int(error_code) if _ERROR_CODE.fullmatch(error_code) else None,
+        int(seconds) if _SECONDS.fullmatch(seconds) else None,
+    )
 
 
-def _is_machine(fields: _Fields) -> bool:
-    return _first(fields, ("AnsweredBy",)).startswith(("machine", "fax"))
+def read_status(word: str, answered_by: str = "") -> str:
+    """Return Twilio's word for a state as receipts have it, "" for none; a call that a machine has taken: machine."""
+    status = word.replace("-", "_")
+    if status == "completed" and _is_machine(answered_by):
+        return "machine"
+    return status if _STATUS.fullmatch(status) else ""
+
+
+def _answered_by(fields: _Fields) -> str:
+    said = _first(fields, ("AnsweredBy",))
+    return said if _ANSWERED_BY.fullmatch(said) else ""
+
+
+def _is_machine(answered_by: str) -> bool:
+    return answered_by.startswith(("machine", "fax"))
 
 
 @dataclass(frozen=True)
 class CallTurn:
-    """A turn of a call: whether a human or a machine answered, and the pressed key ("" for none)."""
+    """A turn of a call: whether a human or a machine answered, and the pressed key ("" for none).
+
+    `answered_by`: Twilio's word for it, "" where it says nothing.
+    """
 
     provider_id: str
     is_machine: bool
     key: str
+    answered_by: str = ""
 
 
 def parse_call(form: Form) -> CallTurn | None:
@@ -105,7 +128,8 @@ def parse_call(form: Form) -> CallTurn | None:
     if not _SID.fullmatch(provider_id):
         return None
     key = _first(fields, ("Digits",))
-    return CallTurn(provider_id, _is_machine(fields), key if len(key) == 1 else "")
+    answered_by = _answered_by(fields)
+    return CallTurn(provider_id, _is_machine(answered_by), key if len(key) == 1 else "", answered_by)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,15 @@ from datetime import UTC
 from twilio.rest import Client
 from twilio.twiml.voice_response import Gather, Say, VoiceResponse
 
-from reminder.channels.twilio.transport import CLOCK_SLACK, FAILURES, Transport, last_answer, meaning
-from reminder.domain.model.messages import Accepted, ListedEntries, ListedEntry, Outgoing
+from reminder.channels.twilio.transport import (
+    CLOCK_SLACK,
+    FAILURES,
+    Transport,
+    last_answer,
+    meaning,
+    report_of,
+)
+from reminder.domain.model.messages import Accepted, ListedEntries, ListedEntry, Outgoing, ProviderReport
 from reminder.domain.text.call_scripts import Turn
 from reminder.errors import TemporaryChannelError, UnknownOutcomeError
 
@@ -81,6 +88,18 @@ class TwilioVoice:
         except FAILURES as failure:
             retry_after = answered.retry_after if (answered := last_answer.get()) else None
             raise TemporaryChannelError(meaning(failure).reason, retry_after) from None
+
+    async def look_up(self, address: str, provider_id: str) -> ProviderReport | None:
+        """Return the state of one of the latest calls to this number; raises TemporaryChannelError."""
+        last_answer.set(None)
+        try:
+            page = await self._calls.page_async(to=address, page_size=PAGE_SIZE)
+            found = next((row for row in page if row.sid == provider_id), None)
+        except FAILURES as failure:
+            raise TemporaryChannelError(meaning(failure).reason) from None
+        if found is None:
+            return None
+        return report_of(found.status, seconds=found.duration, answered_by=found.answered_by)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -22,6 +22,7 @@ CAPABILITIES = ChannelCapabilities(
     own_hours=(SendingHours(time(10), time(11, 30)), SendingHours(time(13, 30), time(16))),
     can_be_answered=True,
     gives_receipts=True,
+    proves_arrival=True,
     # A step may call on three days.
     tries_a_step=3,
 )

@@ -80,7 +80,8 @@ class ChannelCapabilities:
     person. `own_hours` are several spans of a day, on working days, outside which the channel is not used (empty: the
     reader's own hours apply). `reads_early`: who looks after a person may be written to from 7 to 21.
     `can_be_answered`: the reader's answer reaches us by this channel. `is_two_way`: in the reader's own words.
-    `gives_receipts`: the provider reports whether a message arrived. `needs_consent`: the owner of the address must
+    `gives_receipts`: the provider reports whether a message arrived. `proves_arrival`: it reports that of each one and
+    can be asked about it, so that acceptance alone proves nothing. `needs_consent`: the owner of the address must
     agree before the first message. `costs`: each message is paid for. `counts_segments`: it is billed by the segments
     of an SMS. `is_paced`: its one sender may send only so many messages a second. `most_a_day` is the most messages to
     one address in 24 hours. `tries_a_step` is how often a step may fail before the channel counts as unreachable (None:
@@ -98,6 +99,7 @@ class ChannelCapabilities:
     can_be_answered: bool = False
     is_two_way: bool = False
     gives_receipts: bool = False
+    proves_arrival: bool = False
     needs_consent: bool = True
     costs: bool = True
     counts_segments: bool = False

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 from zlib import crc32
 
 from reminder.domain.model.people import ContactState, Language
@@ -59,6 +59,18 @@ class Accepted:
 
 
 @dataclass(frozen=True)
+class ProviderReport:
+    """What a provider says of a message that it has accepted: its own word for the state, as `ENDS` reads it.
+
+    `error_code`: of one that did not arrive. `seconds`: how long a call lasted.
+    """
+
+    status: str
+    error_code: str | None = None
+    seconds: int | None = None
+
+
+@dataclass(frozen=True)
 class ListedEntry:
     """An entry of a provider's list. `created_at`: aware UTC; None: just now."""
 
@@ -99,6 +111,17 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Close the connections to the provider."""
+
+
+@runtime_checkable
+class ReportingChannel(Protocol):
+    """A channel whose provider can be asked whether a message that it has accepted has arrived.
+
+    It raises only ChannelError.
+    """
+
+    async def look_up(self, address: str, provider_id: str) -> ProviderReport | None:
+        """Return what the provider says now of its message to this address, None where it shows none of this id."""
 
 
 class MessageState(StrEnum):
@@ -412,6 +435,8 @@ def after_asking(answer: Accepted | ProviderAnswer | ChannelError, asked: Inquir
 
 # A mail server's later report: the mail is not delivered, or not yet.
 BOUNCED, DELAYED = "bounced", "delayed"
+# Twilio's word for a call that was answered and has ended: what was heard is another question.
+COMPLETED = "completed"
 
 # Twilio's final states of a text or a call, and ours of a mail; all other states are intermediate.
 ENDS: Mapping[str, MessageState] = {
@@ -420,8 +445,8 @@ ENDS: Mapping[str, MessageState] = {
     "undelivered": MessageState.UNDELIVERED,
     "failed": MessageState.UNDELIVERED,
     "canceled": MessageState.UNDELIVERED,
-    # The result of a call: a human has answered, or nobody has.
-    "completed": MessageState.DELIVERED,
+    # The result of a call: somebody or something has answered, or nobody has.
+    COMPLETED: MessageState.DELIVERED,
     "machine": MessageState.UNDELIVERED,
     "busy": MessageState.UNDELIVERED,
     "no_answer": MessageState.UNDELIVERED,

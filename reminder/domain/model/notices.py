@@ -27,6 +27,20 @@ class NoticeKind(StrEnum):
     REACH = "reach"  # to a carer, once a year: does mail still arrive?
 
 
+class UntoldKind(StrEnum):
+    """Why somebody was not told of a step by the last hour of its day, with its words beside those of the notices.
+
+    A promise leads to it (planning/promise_keeping.py), so it waits in no table of notices.
+    """
+
+    NOT_SENT = "not_sent"  # for a fault of ours
+    NOT_TAKEN = "not_taken"  # because the address does not take it at present
+    UNCONFIRMED = "unconfirmed"  # it has left, and nobody can say whether it arrived
+
+
+# All notices to those around a person.
+ALL_NOTICES: tuple[NoticeKind | UntoldKind, ...] = (*NoticeKind, *UntoldKind)
+
 # The texts sent to somebody who has answered, in [answers] of config/wording/.
 ANSWERS = (
     "consent", "welcome", "declined", "done", "which", "later", "going", "family", "who", "thanks", "number", "unread",

@@ -253,6 +253,20 @@ def step_due(plan: Plan, audiences: Collection[Audience], expires_on: date, toda
     return due[-1]
 
 
+def step_missed(plan: Plan, audiences: Collection[Audience], over_after: date, today: date) -> tuple[Step, Step] | None:
+    """Return the last step before an end that has passed, and the first one after it, whose day has not come yet.
+
+    Who was not told the one, because nothing ran meanwhile or nothing arrived, is told the other at once. `over_after`:
+    the last day on which the card was valid. None where there are no such steps.
+    """
+    theirs = [step for step in plan if not step.audiences.isdisjoint(audiences)]
+    due = [step for step in theirs if step.on <= today]
+    if not due or not due[-1].on <= over_after < today:
+        return None
+    after = next((step for step in theirs if step.on > today and step.rule is not None), None)
+    return None if after is None else (due[-1], after)
+
+
 def next_day(plan: Plan, after: date) -> date | None:
     """Return the day of the first step later than `after`."""
     return next((step.on for step in plan if step.on > after), None)

@@ -119,6 +119,24 @@ def next_turn(words: Catalog, key: str, turn: int, *, is_practice: bool = False)
     return Turn(again + _lines(said["keys"], {}), waits_for_key=True, number=turn + 1)
 
 
+# The fewest seconds of a character: Japanese is written with fewer of them. Speech is slowed down by call_rate.
+_LEAST_OF_LETTER, _LEAST_OF_KANA = 0.05, 0.1
+_PAUSE = 0.8
+
+
+def date_heard_after(words: Catalog, script: CallScript) -> int | None:
+    """Return after how many seconds, at the earliest, a listener has heard the first date; None without a date."""
+    said = words.section("call")
+    months, weekdays = said["months"].split(), said["weekdays"].split()
+    passed = 0.0
+    for line in script.human:
+        passed += sum(_LEAST_OF_LETTER if letter.isascii() else _LEAST_OF_KANA for letter in line)
+        if any(month in line for month in months) and any(weekday in line for weekday in weekdays):
+            return int(passed)
+        passed += _PAUSE
+    return None
+
+
 def spoken(words: Catalog, day: date) -> str:
     """Return a date in spoken form: さんがつ さんじゅういちにち、すいようび."""
     said = words.section("call")

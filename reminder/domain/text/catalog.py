@@ -11,7 +11,7 @@ from typing import cast
 
 from reminder.domain.model.card_kinds import CardKind
 from reminder.domain.model.languages import LanguageFacts, read_facts
-from reminder.domain.model.notices import ANSWERS, NoticeKind
+from reminder.domain.model.notices import ALL_NOTICES, ANSWERS
 from reminder.domain.model.people import Audience, ConsentHow, Language, Mode, Role
 from reminder.domain.rules.steps import NEEDED_STAGES, NEEDED_STAGES_OF_GRACE, StepText, by_fitness
 from reminder.domain.text import furigana
@@ -93,7 +93,7 @@ _READ_IN_MAIL = (
 # of failed texts.
 DIGEST_PARTS = ("unanswered", "ended", "counter", "form", "opens", "unreached")
 DIGEST_NOTES = ("unanswered", "ended")
-DIGEST_STATES = ("unconfirmed", "unreachable", "undelivered", "failed")
+DIGEST_STATES = ("unconfirmed", "unreachable", "undelivered", "failed", "not_told")
 
 # The sheet for the visit of the city's staff: its columns, and the texts above and in them.
 VISIT_COLUMNS = (
@@ -116,7 +116,7 @@ _SAID = {
     **dict.fromkeys(("service", "operator", "weekdays", "list_separator", "call_suffix"), _NONE),
     "sender": frozenset({"service"}),
     "sender_with_mark": frozenset({"service", "mark"}),
-    **dict.fromkeys(("date", "full_date", "year_and_month"), _DAY),
+    **dict.fromkeys(("date", "full_date", "short_date", "year_and_month"), _DAY),
     "and_more": frozenset({"n"}),
     "both_certificates": _NONE,
     "about_date": frozenset({"date"}),
@@ -132,11 +132,15 @@ _SAID = {
     "unsafe_words.said": frozenset({"n"}),
     "unsafe_words.item": frozenset({"place", "field"}),
     **{f"neutral.{name}": _NONE for name in ("call", "who", "from_", "office", "unapproved", "reply")},
-    **{f"several.{voice}": _PERSON | {"items"} for voice in VOICES},
+    **{f"several.{voice}{which}": _PERSON | {"items"} for voice in VOICES for which in ("", "_passed")},
+    **{f"several.{voice}_{act}": _NONE for voice in VOICES for act in ("do", "late", "arrival")},
+    "sentence_separator": _NONE,
+    **{f"nearness.{day}": _NONE for day in ("today", "tomorrow", "yesterday")},
+    **{f"nearness.{way}": frozenset({"days"}) for way in ("left", "passed", "since_computed")},
     "several.item": frozenset({"thing", "date"}),
     "email.text.about": _PERSON,
     **{f"answers.{name}": _PERSON | {"date", "code"} for name in ANSWERS},
-    **{f"notices.{kind}.{part}": _NOTICE for kind in NoticeKind for part in ("subject", "said", "to_do")},
+    **{f"notices.{kind}.{part}": _NOTICE for kind in ALL_NOTICES for part in ("subject", "said", "to_do")},
     **{f"again.{name}": _CARD for name in AGAIN},
     **{f"history.{name}": frozenset({"date", "channel", "state", "reply"}) for name in ("sent", "silent", "answered")},
     "history.instead": frozenset({"channel"}),
@@ -269,7 +273,7 @@ class Catalog:
         return cast(str, self.table[name])
 
     def date(self, day: date, form: str = "date") -> str:
-        """Return a day in this language's format. `form`: date, full_date or year_and_month."""
+        """Return a day in this language's format. `form`: date, full_date, short_date or year_and_month."""
         weekdays, months = self.word("weekdays"), cast(str, self.table.get("months", ""))
         return self.word(form).format(
             year=day.year,

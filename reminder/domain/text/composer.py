@@ -8,7 +8,7 @@ from functools import partial
 
 from reminder.domain.model.account_acts import OPERATORS_TERMINAL, AccountAct
 from reminder.domain.model.devices import is_known_device
-from reminder.domain.model.notices import NoticeKind
+from reminder.domain.model.notices import NoticeKind, UntoldKind
 from reminder.domain.model.people import ChannelName, Language
 from reminder.domain.text import furigana
 from reminder.domain.text.call_scripts import CallComposer, CallScript, read_script
@@ -56,7 +56,7 @@ class Composer:
             partial(compose, shown), partial(compose, [without_label(one) for one in shown]), [added.take_link]
         )
 
-    def notice(self, reader: Reader, kind: NoticeKind, about: About) -> Composed:
+    def notice(self, reader: Reader, kind: NoticeKind | UntoldKind, about: About) -> Composed:
         """Return a notice to a carer or a member of staff about a person's reminders."""
         words = self.catalogs.of(reader.language)
         shown = safe_about(words, about)
@@ -256,5 +256,8 @@ class Composer:
         if len(composed) == 1:
             return composed[0]
         body = "\n――――――――――\n\n".join(one.body for one in composed)
-        subject = self.catalogs.of(language).section("email.subject")["people"].format(n=len(composed))
-        return Composed(subject, body, composed[0].closing)
+        words = self.catalogs.of(language)
+        subject = words.section("email.subject")["people"].format(n=len(composed))
+        counted = [(abs(one.days_left), one.days_left < 0, one) for one in composed if one.days_left is not None]
+        nearest = min(counted, key=lambda row: row[:2])[2] if counted else composed[0]
+        return Composed(nearest.nearness + subject, body, composed[0].closing, nearest.days_left, nearest.nearness)

@@ -29,7 +29,8 @@ class Item:
     day: date | None = None
     is_about: bool = False  # the date was computed
     cards: Sequence[tuple[str, str]] = ()  # kind and label
-    reasons: Sequence[tuple[str, str]] = ()  # channel, and the state of the contact or of the text; "" for all of them
+    # Channel ("" for none), and the state of the contact or of the text; "" for all of them.
+    reasons: Sequence[tuple[str, str]] = ()
     is_name: bool = False
 
 
@@ -137,6 +138,8 @@ class DigestComposer:
         said = self._words.section("digest")
         if not state:
             return said["nobody"]
+        if not channel:
+            return self._words.section("digest.states")[state]
         named = self._words.section("channel")[channel]
         return said["reason"].format(channel=named, state=self._words.section("digest.states")[state])
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reminder.domain.model.notices import NoticeKind
+from reminder.domain.model.notices import NoticeKind, UntoldKind
 from reminder.domain.model.people import ChannelName
 from reminder.domain.text.catalog import ARRIVAL, CERTIFICATES, PROCEDURE, Catalog
 from reminder.domain.text.model import About, Composed, Copy, EarlierOutcome, ReminderContent, WordPlace
-from reminder.domain.text.phrases import CERTIFICATE_FAMILIES, MY_NUMBER_FAMILIES, Phrases, Topic
+from reminder.domain.text.phrases import CERTIFICATE_FAMILIES, MY_NUMBER_FAMILIES, Phrases, Topic, by_urgency, nearness
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,20 @@ class EmailComposer:
         values = self._mail.of_reminder(topic.first, family)
         if topic.family is None:
             subject = self.plain.words.section("email.subject")["several"]
-            blocks = [self._several(contents, values)]
+            blocks = [self._several(contents)]
         else:
             subject = self.plain.subject(topic.first, family).format_map(self.plain.of_reminder(topic.first, family))
             blocks = [self._one(topic.first, family, values)]
+        left = by_urgency(contents, self.plain.families)[0].days_left
+        computed = any(one.computed for one in contents)
+        near = nearness(self.plain.words, left, is_computed=computed)
         blocks += self._shown_to_carer(copy)
         if not brief:
-            computed = any(one.computed for one in contents)
             advice = _advice(topic.first, family, computed)
             blocks += [self._part(heading, text, values) for heading, text in advice]
-        return Composed(subject, _joined(blocks), self.closing)
+        return Composed(near + subject, _joined(blocks), self.closing, left, near)
 
-    def notice(self, kind: NoticeKind, about: About) -> Composed:
+    def notice(self, kind: NoticeKind | UntoldKind, about: About) -> Composed:
         """Return a notice to a carer or a member of staff about a person's reminders."""
         words, values = self._words, self._mail.of_notice(about)
         said, parts = words.section(f"notices.{kind}"), words.section("email.part")
@@ -92,10 +94,11 @@ class EmailComposer:
         signature = words.section("email.text")["signature"]
         return f"\n{about}\n\n{signature.format(service=words.word('service'), operator=words.word('operator'))}\n"
 
-    def _several(self, contents: Sequence[ReminderContent], values: Mapping[str, str]) -> str:
-        listed = self._words.word("list_separator").join(self._mail.items(contents))
-        said = self._words.section("several")[self.plain.reader.voice]
-        return said.format_map({**values, "items": listed}).rstrip()
+    def _several(self, contents: Sequence[ReminderContent]) -> str:
+        said = self._mail.several(contents)
+        if self.plain.reader.voice == "carer":
+            return said
+        return self._words.word("to_one").format(call=self._mail.of_person["call"]) + said
 
     def _one(self, content: ReminderContent, family: str, values: Mapping[str, str]) -> str:
         said = self._mail.template(content, family).format_map(values)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from reminder.domain.model.people import Audience, ChannelName, Language, Mode
-from reminder.domain.rules.steps import StepText
+from reminder.domain.rules.steps import Stage, StepText
 from reminder.domain.text import sms_segments
 
 
@@ -26,18 +26,43 @@ class CardContent:
 class ReminderContent(CardContent):
     """One reminder in a text.
 
-    `grace_ends_on` is None where no grace is promised. `bound`: the card ends with a residence period.
+    `grace_ends_on` is None where no grace is promised. `bound`: the card ends with a residence period. `on`: the day on
+    which it is told; None where only the day of its step is known.
     """
 
     step: StepText
     last_counter_day: date
     grace_ends_on: date | None
     bound: bool = False
+    on: date | None = None
 
     @property
     def is_after_end(self) -> bool:
         """Whether the step comes after the end date."""
         return self.step.stage.is_after_end
+
+    @property
+    def days_left(self) -> int | None:
+        """The days until its end, or until the end of the grace that it tells; negative after it.
+
+        None where nothing is counted: its step is no day before or after an end.
+        """
+        stage, end = self.step.stage, self.expires_on
+        if stage in (Stage.GRACE, Stage.GRACE_NEAR) and self.grace_ends_on is not None and not self.computed:
+            end = self.grace_ends_on
+        if self.on is not None:
+            return (end - self.on).days
+        if stage in (Stage.OPENS, Stage.DONE, Stage.TAKEN, Stage.POST):
+            return None
+        if stage is Stage.LAST_OPEN:
+            return (end - self.last_counter_day).days
+        return -self.step.days if stage is Stage.AFTER else self.step.days
+
+    @property
+    def urgency(self) -> tuple[int, bool, date]:
+        """The order in which cards of several dates are told: the nearest end first, and of two one that is to come."""
+        left = self.days_left
+        return abs(left) if left is not None else 0, self.is_after_end, self.expires_on
 
 
 @dataclass(frozen=True)
@@ -119,12 +144,14 @@ class Composed:
     """A text as it is sent.
 
     `subject` is None for an SMS. `closing` is the part of an e-mail that appears once, however many persons it is
-    about.
+    about. `days_left` until the nearest end that it tells, and `nearness` what its subject says of that.
     """
 
     subject: str | None
     body: str
     closing: str = ""
+    days_left: int | None = None
+    nearness: str = ""
 
     @property
     def text(self) -> str:

@@ -59,6 +59,12 @@ def in_order(contents: Sequence[_Content], families: Mapping[str, str]) -> list[
     return sorted(contents, key=lambda one: (one.expires_on, kinds.index(one.kind)))
 
 
+def by_urgency(contents: Sequence[ReminderContent], families: Mapping[str, str]) -> list[ReminderContent]:
+    """Return cards by the nearness of their ends, before or after; those of one day in the order of their kinds."""
+    kinds = list(families)
+    return sorted(contents, key=lambda one: (one.urgency, kinds.index(one.kind)))
+
+
 def _family_of(contents: Sequence[ReminderContent], families: Mapping[str, str]) -> str | None:
     first, found = contents[0], {families[one.kind] for one in contents}
     is_my_number = found <= MY_NUMBER_FAMILIES
@@ -80,6 +86,23 @@ def _text_key(content: ReminderContent, family: str) -> str | None:
     if content.step.stage is Stage.AFTER and content.grace_ends_on is None and has_two_texts:
         return WITHOUT_INSURANCE
     return None
+
+
+def nearness(words: Catalog, left: int | None, *, is_computed: bool) -> str:
+    """Return what a subject begins with: how many days are left, or have passed; "" where nothing is counted.
+
+    `is_computed`: a date among those was computed, so nothing is said to have passed.
+    """
+    said = words.section("nearness")
+    match left:
+        case None:
+            return ""
+        case _ if left < 0 and is_computed:
+            return said["since_computed"].format(days=-left)
+        case -1 | 0 | 1:
+            return said[{-1: "yesterday", 0: "today", 1: "tomorrow"}[left]]
+        case _:
+            return said["left" if left > 0 else "passed"].format(days=abs(left))
 
 
 @dataclass(frozen=True)
@@ -160,18 +183,51 @@ class Phrases:
             name = "arrival"
         return self.words.section("email.subject")[name]
 
-    def items(self, contents: Sequence[ReminderContent]) -> list[str]:
+    def several(self, contents: Sequence[ReminderContent], *, form: str = "date", most: int | None = None) -> str:
+        """Return the sentences about cards of several dates, the most urgent first, and what to do about that one.
+
+        `form` of the dates; `most`: so many cards are named, and the others counted.
+        """
+        first = by_urgency(contents, self.families)[0]
+        # Where one date was computed, nothing is said to have passed.
+        is_sure = not any(one.computed for one in contents)
+        passed = [one for one in contents if one.is_after_end and is_sure]
+        coming = [one for one in contents if one not in passed]
+        said, voice = self.words.section("several"), self.reader.voice
+        parts = [(f"{voice}_passed", self.items(passed, form)), (voice, self.items(coming, form))]
+        if first in coming:
+            parts.reverse()
+        room = sum(len(items) for _, items in parts) if most is None else most
+        left_out, sentences = 0, []
+        for name, items in parts:
+            shown = items[: max(0, room)]
+            room, left_out = room - len(items), left_out + len(items) - len(shown)
+            if shown:
+                sentences.append((name, shown))
+        text = []
+        for place, (name, shown) in enumerate(sentences, start=1):
+            listed = self.words.word("list_separator").join(shown)
+            if left_out and place == len(sentences):
+                listed += self.words.word("and_more").format(n=left_out)
+            text.append(said[name].format_map({**self.of_person, "items": listed}))
+        act = "arrival" if self.families[first.kind] == ARRIVAL else "late" if first in passed else "do"
+        text.append(said[f"{voice}_{act}"])
+        return self.words.word("sentence_separator").join(text)
+
+    def items(self, contents: Sequence[ReminderContent], form: str = "date") -> list[str]:
         """Return the cards with their ends, soonest first; two certificates of one date are one item."""
         by_date: dict[tuple[date, bool], list[ReminderContent]] = {}
         for one in in_order(contents, self.families):
             by_date.setdefault((one.expires_on, one.computed), []).append(one)
-        return [item for ending in by_date.values() for item in self._items_of_a_day(ending)]
+        return [item for ending in by_date.values() for item in self._items_of_a_day(ending, form)]
 
-    def _items_of_a_day(self, ending: Sequence[ReminderContent]) -> Iterator[str]:
+    def _items_of_a_day(self, ending: Sequence[ReminderContent], form: str) -> Iterator[str]:
         item, found = self.words.section("several")["item"], {self.families[one.kind] for one in ending}
         has_both = {USER_CERTIFICATE, SIGNATURE_CERTIFICATE} <= found
         for one in ending:
             family = self.families[one.kind]
             is_of_both = has_both and family in CERTIFICATE_FAMILIES
             if not is_of_both or family == USER_CERTIFICATE:
-                yield item.format(thing=self.thing(one, CERTIFICATES if is_of_both else family), date=self.date(one))
+                yield item.format(
+                    thing=self.thing(one, CERTIFICATES if is_of_both else family), date=self.date(one, form)
+                )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from reminder.domain.model.languages import Script
-from reminder.domain.model.notices import OF_THE_NUMBER, NoticeKind
+from reminder.domain.model.notices import OF_THE_NUMBER, NoticeKind, UntoldKind
 from reminder.domain.model.people import Audience, ChannelName, Mode
 from reminder.domain.text import sms_segments
 from reminder.domain.text.model import About, CardContent, Composed, ReminderContent
@@ -42,7 +42,7 @@ class SmsComposer:
         text = self._shortest(template, self.phrases.of_reminder(topic.first, topic.family))
         return Composed(None, self._assured(_without_the_last(text)))
 
-    def notice(self, kind: NoticeKind, about: About) -> Composed:
+    def notice(self, kind: NoticeKind | UntoldKind, about: About) -> Composed:
         """Return a notice to a carer or a member of staff about a person's reminders."""
         said = self.phrases.words.section(f"notices.{kind}")["said"]
         return Composed(None, self._signed(said.format_map(self.phrases.of_notice(about))))
@@ -99,16 +99,32 @@ class SmsComposer:
         return not card.label or not thing.isascii() or card.label.isascii()
 
     def _several(self, contents: Sequence[ReminderContent]) -> str:
-        words, items = self.phrases.words, self.phrases.items(contents)
-        template = words.section("several")[self.phrases.reader.voice]
-        for shown in range(len(items), 0, -1):
-            listed = words.word("list_separator").join(items[:shown])
-            if shown < len(items):
-                listed += words.word("and_more").format(n=len(items) - shown)
-            text = self._shortest(template, {**self.phrases.of_person, "items": listed})
+        """Return one text about cards of several dates: whose, what and until when, and what to do.
+
+        To be shorter it gives up the weekdays, then a mark that is an ornament, then the last cards; never the person.
+        """
+        for shown in range(len(self.phrases.items(contents)), 0, -1):
+            forms = [
+                self._signed(self._to_person(self.phrases.several(contents, form=form, most=shown)), marked=marked)
+                for form, marked in (("date", True), ("short_date", True), ("short_date", self._needs_mark))
+            ]
+            text = min(forms, key=sms_segments.count)
             if sms_segments.count(text) <= MOST_SEGMENTS:
                 break
         return self._assured(text)
+
+    @property
+    def _needs_mark(self) -> bool:
+        return self.phrases.reader.voice == "elderly"
+
+    def _to_person(self, said: str) -> str:
+        """Return a text with the form of address in front, where it is to the person and in the script of the text."""
+        words, reader = self.phrases.words, self.phrases.reader
+        call = self.phrases.of_person["call"]
+        is_in_script = words.facts.script is not Script.LATIN or call.isascii()
+        if reader.voice == "carer" or not (is_in_script or reader.is_shared):
+            return said
+        return words.word("to_one").format(call=call) + said
 
     def _assured(self, text: str) -> str:
         """Add how to answer or whom to ask, and, where there is room, the promise never to ask for a number."""
@@ -139,7 +155,7 @@ class SmsComposer:
         if _CALL in template and not is_shared:
             shorter = self._signed(template.replace(_CALL, "").format_map(values))
         else:
-            shorter = self._signed(template.format_map(values), marked=self.phrases.reader.voice == "elderly")
+            shorter = self._signed(template.format_map(values), marked=self._needs_mark)
         return shorter if sms_segments.count(shorter) < sms_segments.count(text) else text
 
     def _signed(self, said: str, *, marked: bool = True) -> str:

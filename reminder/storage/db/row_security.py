@@ -75,6 +75,7 @@ SCOPES = {
         "messages",
         "notices",
         "people",
+        "promises",
         "receipts",
         "replies",
     ),

@@ -35,6 +35,7 @@ from reminder.domain.model.imports import ImportState, RowEffect, RowStatus
 from reminder.domain.model.messages import MessageKind, MessageState, ReminderState
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import Audience, ConsentHow, ContactState, Copies, GroupKind, Mode, Role, StoppedBy
+from reminder.domain.model.promise_states import PromiseState
 from reminder.domain.parsing.replies import Intent
 from reminder.storage.crypto.keyring import Place, SealedValue
 from reminder.storage.db.columns import (
@@ -88,7 +89,7 @@ INSTALLATION_SECRET = Place("installation_secrets.value_sealed", before="install
 
 def _partial_index(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
     """Return a partial index; in its definition columns are named without their table."""
-    bare = text(re.sub(r"\b(activity_log|cards|messages|receipts|replies)\.", "", where.text))
+    bare = text(re.sub(r"\b(activity_log|cards|messages|promises|receipts|replies)\.", "", where.text))
     return Index(name, *columns, unique=unique, sqlite_where=bare, postgresql_where=bare)
 
 
@@ -358,6 +359,8 @@ AWAITS_OUTCOME = text("messages.state IN ('sending', 'unknown')")
 IS_QUEUED_CODE = text("messages.state = 'queued' AND messages.kind = 'login_code'")
 IS_LEASED = text("messages.state = 'queued' AND messages.lease_until IS NOT NULL")
 IS_LIVE = text("messages.state NOT IN ('cancelled', 'stale')")
+# It waits for later than it was due: it is tried again, or its channel waits.
+IS_DEFERRED = text("messages.state = 'queued' AND messages.due_at < messages.scheduled_at")
 HAS_OLD_BODY = text("messages.body_sealed IS NOT NULL AND messages.state NOT IN ('queued', 'sending', 'unknown')")
 IS_TO_A_STRANGER = text("messages.contact_id IS NULL")
 WAS_HANDED_OVER = text("messages.handed_at IS NOT NULL")
@@ -392,6 +395,8 @@ class Message(Base):
         Index("ix_messages_contact_id_handed_at", "contact_id", "handed_at"),
         _partial_index("ix_messages_handed", "handed_at", where=WAS_HANDED_OVER),
         _partial_index("ix_messages_failures_of_group", "group_id", where=DID_NOT_ARRIVE),
+        # What is on time is not in it.
+        _partial_index("ix_messages_deferred", "due_at", where=IS_DEFERRED),
         CheckConstraint("(contact_id IS NULL) <> (address_sealed IS NULL)", name="one_reader"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -414,6 +419,9 @@ class Message(Base):
     fairness_rank: Mapped[int] = mapped_column(
         Integer, server_default="0"
     )  # its position in its group: every group's first message goes first
+    # When it was to be sent, which never changes; None for one that the version before has made. What is tried again,
+    # or waits, is scheduled later.
+    due_at: Mapped[datetime | None]
     scheduled_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     # Queued: until when a worker has leased it. Handed over or unknown: when the provider is asked about it.
@@ -428,6 +436,12 @@ class Message(Base):
     first_handed_at: Mapped[datetime | None]  # of an e-mail: the date that it carries, the same at each attempt
     ended_at: Mapped[datetime | None]
     followed_up_at: Mapped[datetime | None]  # when a human was notified of the failure
+    # When it was no longer counted on: nobody could say by then whether it has arrived. Its state stays what is known.
+    doubted_at: Mapped[datetime | None]
+    # Of a call, as our own webhook was told when its words were fetched: who answered; and after so many seconds at
+    # the earliest a human has heard the date. None: they were never fetched, or the date is not in them.
+    answered_by: Mapped[str | None] = mapped_column(String(20))
+    date_after: Mapped[int | None] = mapped_column(SmallInteger)
     created_at: Mapped[datetime]
 
 
@@ -439,6 +453,41 @@ class MessageReminder(Base):
     reminder_id: Mapped[int] = mapped_column(
         ForeignKey("reminders.id", ondelete="CASCADE"), primary_key=True, index=True
     )
+
+
+IS_OPEN_PROMISE = text("promises.state = 'open'")
+IS_LEFT_TO_OPERATOR = text("promises.state = 'operator' AND promises.taken_at IS NULL")
+
+
+class Promise(Base):
+    """A delivery promise: one human is told of one step by the end of one day.
+
+    `addressee`: the human, as model/promise_states.py names them. `check_at`: when an open one is looked at next.
+    `reason`: why its addressee was not told, as a provider or this program says. `is_ours`: for a fault of the service.
+    `taken_at`: when the operator said that they have seen to it.
+    """
+
+    __tablename__ = "promises"
+    __table_args__ = (
+        UniqueConstraint("reminder_id", "addressee", "day"),
+        _partial_index("ix_promises_open", "check_at", where=IS_OPEN_PROMISE),
+        _partial_index("ix_promises_left_to_operator", "closed_at", where=IS_LEFT_TO_OPERATOR),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    reminder_id: Mapped[int] = mapped_column(ForeignKey("reminders.id", ondelete="CASCADE"))
+    addressee: Mapped[str] = mapped_column(String(30))
+    audience: Mapped[Audience] = mapped_column(EnumText(Audience, 10))
+    day: Mapped[date]
+    state: Mapped[PromiseState] = mapped_column(EnumText(PromiseState, 12))
+    reason: Mapped[str | None] = mapped_column(String(40))
+    is_ours: Mapped[bool] = mapped_column(server_default=false())
+    due_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    check_at: Mapped[datetime]
+    asked_at: Mapped[datetime | None]  # when the provider was asked whether it arrived
+    closed_at: Mapped[datetime | None]
+    taken_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
 
 
 class Mention(Base):
@@ -490,6 +539,7 @@ class Receipt(Base):
     provider_id: Mapped[str] = mapped_column(String(80))
     status: Mapped[str] = mapped_column(String(20))
     error_code: Mapped[str | None] = mapped_column(String(10))
+    seconds: Mapped[int | None]  # how long a call lasted
     message_id: Mapped[int | None]  # as named in the callback's address; the message may be gone
     received_at: Mapped[datetime]
     applied_at: Mapped[datetime | None]

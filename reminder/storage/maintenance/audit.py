@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, exists, func, literal_column, or_, select, text
+from sqlalchemy import Row, Select, and_, bindparam, exists, func, literal_column, or_, select, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from reminder.domain.model.messages import UNREADABLE
 from reminder.domain.model.people import ContactState, Role
+from reminder.domain.rules.step_result import OWN_REASONS
 from reminder.storage.db.columns import Instant
 from reminder.storage.db.statements import among
 from reminder.storage.db.tables import (
     AWAITS_OUTCOME,
+    IS_DEFERRED,
+    IS_LEFT_TO_OPERATOR,
+    IS_OPEN_PROMISE,
     IS_QUEUED,
     IS_SILENT,
     IS_UNPLANNED,
@@ -29,6 +33,7 @@ from reminder.storage.db.tables import (
     Message,
     Notice,
     Person,
+    Promise,
     Receipt,
     Reply,
 )
@@ -107,25 +112,83 @@ class LateMessages:
     since: datetime
 
 
-_SOME_LATE = (
-    select(Message.channel, Message.audience, Message.scheduled_at)
-    .where(
-        IS_QUEUED,
-        Message.scheduled_at < bindparam("before"),
-        Message.channel.not_in(bindparam("but_not", expanding=True)),
+def _late(since: InstrumentedAttribute[Any], *which: Any) -> Select[*tuple[Any, ...]]:
+    some = (
+        select(Message.channel, Message.audience, since.label("since"))
+        .where(*which, since < bindparam("before"), Message.channel.not_in(bindparam("but_not", expanding=True)))
+        .order_by(since)
+        .limit(AT_MOST)
+        .subquery()
     )
-    .order_by(Message.scheduled_at)
-    .limit(AT_MOST)
-    .subquery()
-)
-_LATE = select(_SOME_LATE.c.channel, _SOME_LATE.c.audience, func.count(), func.min(_SOME_LATE.c.scheduled_at)).group_by(
-    _SOME_LATE.c.channel, _SOME_LATE.c.audience
+    return select(some.c.channel, some.c.audience, func.count(), func.min(some.c.since)).group_by(
+        some.c.channel, some.c.audience
+    )
+
+
+_LATE = (
+    # Nobody has taken it.
+    _late(Message.scheduled_at, IS_QUEUED),
+    # It is tried again and again: late is measured from when it was due. What waits for a limit, its hour or its key is
+    # reported as that.
+    _late(
+        Message.due_at,
+        IS_DEFERRED,
+        Message.scheduled_at >= bindparam("before"),
+        Message.reason.is_not(None),
+        Message.reason.not_in(sorted(OWN_REASONS)),
+    ),
 )
 
 
-def late_messages(tx: Session, before: datetime, but_not: Collection[str]) -> list[LateMessages]:
-    """Return the messages that were due before then. `but_not`: channels that are known to wait."""
-    return [LateMessages(*row) for row in tx.execute(_LATE, {"before": before, "but_not": list(but_not)})]
+def late_messages(
+    tx: Session, before: datetime, but_not: Collection[str], working: Collection[str] = ()
+) -> list[LateMessages]:
+    """Return the messages that were due before then. `but_not`: channels that are known to wait.
+
+    `working`: channels that take messages. What they do not take lies with its address, and is left to its promise.
+    """
+    untaken, tried_again = _LATE
+    found: dict[tuple[str, str], LateMessages] = {}
+    rows = [
+        *tx.execute(untaken, {"before": before, "but_not": list(but_not)}),
+        *tx.execute(tried_again, {"before": before, "but_not": [*but_not, *working]}),
+    ]
+    for channel, audience, count, since in rows:
+        one = found.get((channel, audience), LateMessages(channel, audience, 0, since))
+        found[channel, audience] = LateMessages(channel, audience, one.count + count, min(one.since, since))
+    return list(found.values())
+
+
+_OPEN_PROMISES = _counted(Promise.ends_at, IS_OPEN_PROMISE, Promise.ends_at < bindparam("late"))
+# A day and a half later the operator has seen it, or it is one of many.
+_LEFT_TO_OPERATOR = {
+    is_ours: _counted(
+        Promise.ends_at,
+        IS_LEFT_TO_OPERATOR,
+        Promise.closed_at >= bindparam("since"),
+        Promise.is_ours.is_(is_ours),
+    )
+    for is_ours in (True, False)
+}
+
+
+def open_promises(tx: Session, *, late: datetime, since: datetime) -> LateWork:
+    """Return the promises whose day was over by `late` and that nobody has kept.
+
+    Those too that were left to the operator since then for a fault of the service, and that they have not seen to.
+    """
+    return _together(
+        tx.execute(_OPEN_PROMISES, {"late": late}).one(), tx.execute(_LEFT_TO_OPERATOR[True], {"since": since}).one()
+    )
+
+
+def people_not_told(tx: Session, since: datetime) -> LateWork:
+    """Return the promises left to the operator since then because an address takes nothing and nobody is around."""
+    return _together(tx.execute(_LEFT_TO_OPERATOR[False], {"since": since}).one())
+
+
+def _together(*rows: Row[*tuple[Any, ...]]) -> LateWork:
+    return LateWork(sum(row[0] for row in rows), min((row[1] for row in rows if row[1] is not None), default=None))
 
 
 _UNREADABLE = _counted(

@@ -32,6 +32,7 @@ from reminder.storage.db.tables import (
     MessageReminder,
     Notice,
     Person,
+    Promise,
     Reminder,
     Reply,
 )
@@ -130,6 +131,11 @@ def cards(tx: Session, person_ids: Collection[int]) -> Mapping[int, list[Row]]:
 def reminders(tx: Session, card_ids: Collection[int]) -> Mapping[int, list[Row]]:
     """Return the reminders of these cards, by card."""
     return _by("card_id", _rows(tx, Reminder, among(Reminder.card_id, card_ids)))
+
+
+def promises(tx: Session, reminder_ids: Collection[int]) -> Mapping[int, list[Row]]:
+    """Return the delivery promises of these reminders, by reminder."""
+    return _by("reminder_id", _rows(tx, Promise, among(Promise.reminder_id, reminder_ids)))
 
 
 def assignments(tx: Session, card_ids: Collection[int]) -> Mapping[int, list[Row]]:

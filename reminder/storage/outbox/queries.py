@@ -7,7 +7,7 @@ from datetime import date, datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Row, and_, bindparam, or_, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, Row, and_, bindparam, func, or_, select, union, update
 from sqlalchemy.orm import Session
 
 from reminder.clock import japan_date
@@ -223,6 +223,29 @@ def days_sent(tx: Session, card_ids: Collection[int]) -> Mapping[int, list[tuple
     return found
 
 
+_FIRST_TOLD = (
+    select(Card.id, Message.audience, func.min(Message.handed_at))
+    .join(Reminder, and_(Reminder.card_id == Card.id, Reminder.expires_on == Card.expires_on))
+    .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
+    .join(Message, Message.id == MessageReminder.message_id)
+    .where(
+        among(Card.id, ids_param("cards")),
+        Message.state.in_((MessageState.ACCEPTED, MessageState.DELIVERED)),
+        Message.doubted_at.is_(None),
+    )
+    .group_by(Card.id, Message.audience)
+)
+
+
+def first_told(tx: Session, card_ids: Collection[int]) -> Mapping[int, Mapping[Audience, datetime]]:
+    """Return by card when each audience was first told of its present end date: what left and was accepted counts."""
+    found: dict[int, dict[Audience, datetime]] = {}
+    for card_id, audience, at in tx.execute(_FIRST_TOLD, {"cards": card_ids}):
+        if at is not None:
+            found.setdefault(card_id, {})[Audience(audience)] = at
+    return found
+
+
 @dataclass(frozen=True)
 class WaitingMessage:
     """A queued message, with the step of the card that it contains."""
@@ -293,6 +316,9 @@ class NamedMessage:
     contact_id: int | None
     channel: ChannelName
     is_matched: bool = False
+    is_practice: bool = False  # a call in which somebody tries the keys out
+    answered_by: str | None = None  # of a call, whose words were fetched
+    date_after: int | None = None
 
 
 def named_by_receipts(tx: Session, provider_ids: Iterable[str], message_ids: Iterable[int]) -> list[NamedMessage]:
@@ -301,12 +327,21 @@ def named_by_receipts(tx: Session, provider_ids: Iterable[str], message_ids: Ite
     Without this order, two workers that each applied some of the same messages' receipts would deadlock.
     """
     rows = tx.execute(
-        select(Message.id, Message.provider_id, Message.contact_id, Message.channel, Message.is_matched)
+        select(
+            Message.id,
+            Message.provider_id,
+            Message.contact_id,
+            Message.channel,
+            Message.is_matched,
+            Message.kind == MessageKind.TEST_CALL,
+            Message.answered_by,
+            Message.date_after,
+        )
         .where(or_(Message.provider_id.in_(list(provider_ids)), Message.id.in_(list(message_ids))))
         .order_by(Message.id)
         .with_for_update()
     )
-    return [NamedMessage(row[0], row[1], row[2], ChannelName(row[3]), row[4]) for row in rows]
+    return [NamedMessage(row[0], row[1], row[2], ChannelName(row[3]), *row[4:]) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -442,7 +477,8 @@ _SENT_RECENTLY = (
         Message.created_at >= bindparam("since"),
         Message.state.not_in(("cancelled", "stale")),
         Message.kind != MessageKind.ANSWER,
-        Message.state.not_in(("failed", "undelivered")) | (Message.created_at < bindparam("today")),
+        and_(Message.state.not_in(("failed", "undelivered")), Message.doubted_at.is_(None))
+        | (Message.created_at < bindparam("today")),
     )
     .order_by(Message.id)
 )
@@ -493,6 +529,16 @@ class CallMessage:
     text: str
     test_called_at: datetime | None
     language: Language
+
+
+def record_answer(tx: Session, message_id: int, *, answered_by: str, date_after: int | None) -> None:
+    """Record who has answered a call, as its first turn is fetched; what was recorded before stays.
+
+    `date_after`: after so many seconds, at the earliest, the date has been heard; None where it is not said.
+    """
+    first = update(Message).where(Message.id == message_id, Message.answered_by.is_(None))
+    values = {"answered_by": answered_by, "date_after": date_after}
+    tx.execute(first.values(values).execution_options(synchronize_session=False))
 
 
 def call_message(tx: Session, keys: KeyRing, message_id: int) -> CallMessage | None:

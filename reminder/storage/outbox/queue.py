@@ -93,11 +93,16 @@ def login_code_key(sign_in: int) -> str:
     return f"code:{sign_in}"
 
 
-_TAKEN = select(Message.key, Message.state).where(Message.key.in_(bindparam("keys", expanding=True)), IS_LIVE)
+# What is not counted on any more is planned for as what did not arrive.
+_COUNTED_AS = case((Message.doubted_at.is_not(None), MessageState.UNDELIVERED.value), else_=Message.state)
+_TAKEN = select(Message.key, _COUNTED_AS).where(Message.key.in_(bindparam("keys", expanding=True)), IS_LIVE)
 
 
 def taken(tx: Session, keys: Collection[str]) -> Mapping[str, MessageState]:
-    """Return those of these message keys that are in use, with the state of their message."""
+    """Return those of these message keys that are in use, with the state of their message.
+
+    One that is not counted on any more counts as undelivered.
+    """
     found: dict[str, MessageState] = {}
     for some in in_batches(keys):
         found |= {key: MessageState(state) for key, state in tx.execute(_TAKEN, {"keys": some})}
@@ -158,6 +163,7 @@ def _insert(tx: Session, keys: KeyRing, drafts: Sequence[MessageDraft], now: dat
                 "state": MessageState.QUEUED,
                 "urgency": draft.urgency,
                 "fairness_rank": fairness_rank,
+                "due_at": draft.scheduled_at,
                 "scheduled_at": draft.scheduled_at,
                 "expires_at": draft.expires_at,
                 "attempts": 0,

@@ -20,12 +20,20 @@ class WaitingReceipt:
     status: str
     error_code: str | None
     message_id: int | None
+    seconds: int | None = None
 
 
 def keep(
-    tx: Session, *, provider_id: str, status: str, error_code: str | None, message_id: int | None, now: datetime
+    tx: Session,
+    *,
+    provider_id: str,
+    status: str,
+    error_code: str | None,
+    message_id: int | None,
+    now: datetime,
+    seconds: int | None = None,
 ) -> None:
-    """Store a receipt; a repeated one changes nothing.
+    """Store a receipt; a repeated one changes nothing. `seconds`: how long a call lasted.
 
     One that names its message waits again, where the same one was stored before without a name and found nothing.
     """
@@ -36,6 +44,7 @@ def keep(
         status=status,
         error_code=error_code,
         message_id=message_id,
+        seconds=seconds,
         received_at=now,
     )
     if not is_new and message_id is not None:
@@ -50,7 +59,7 @@ def keep(
 def waiting(tx: Session, limit: int) -> list[WaitingReceipt]:
     """Return receipts that were not applied yet, the oldest first."""
     rows = tx.execute(
-        select(Receipt.id, Receipt.provider_id, Receipt.status, Receipt.error_code, Receipt.message_id)
+        select(Receipt.id, Receipt.provider_id, Receipt.status, Receipt.error_code, Receipt.message_id, Receipt.seconds)
         .where(Receipt.applied_at.is_(None))
         .order_by(Receipt.id)
         .limit(limit)

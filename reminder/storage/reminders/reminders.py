@@ -108,6 +108,7 @@ _DELIVERIES = (
         Message.state,
         Message.reason,
         Message.possibly_double,
+        Message.doubted_at.is_not(None).label("is_doubted"),
         func.count().label("times"),
     )
     .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
@@ -123,6 +124,7 @@ _DELIVERIES = (
         Message.state,
         Message.reason,
         Message.possibly_double,
+        Message.doubted_at.is_not(None),
     )
 )
 
@@ -133,7 +135,7 @@ def deliveries(tx: Session, card_ids: Collection[int]) -> list[StepDelivery]:
     for row in tx.execute(_DELIVERIES, {"cards": card_ids}):
         if row.contact_id is not None:  # a reminder always goes to a contact
             result = MessageResult(
-                ChannelName(row.channel), row.state, row.reason, row.possibly_double, times=row.times
+                ChannelName(row.channel), row.state, row.reason, row.possibly_double, row.times, row.is_doubted
             )
             step = StepKey(row.card_id, row.expires_on, row.step)
             by_way.setdefault((step, row.contact_id), []).append(result)

@@ -19,15 +19,17 @@ from reminder.storage.db.tables import SetAsideRow
 
 log = logging.getLogger(__name__)
 
-# The queues. Their rows are: replies, receipts, notices, failed messages;
+# The queues. Their rows are: replies, receipts, notices, failed messages,
 REPLIES, UNCLEAR_REPLIES, RECEIPTS, NOTICES, FAILURES = "replies", "unclear_replies", "receipts", "notices", "failures"
+# delivery promises;
+PROMISES = "promises"
 # cards that are planned and escalated, contacts that are verified,
 PLANS, ESCALATIONS, VERIFICATIONS = "plans", "escalations", "verifications"
 # homes that get a digest, groups that are told of a limit or of their words, imports, and messages whose outcome could
 # not be recorded.
 DIGESTS, LIMITS, WORDS, IMPORTS, OUTCOMES = "digests", "limits", "words", "imports", "outcomes"
 QUEUES = frozenset(
-    {REPLIES, UNCLEAR_REPLIES, RECEIPTS, NOTICES, FAILURES}
+    {REPLIES, UNCLEAR_REPLIES, RECEIPTS, NOTICES, FAILURES, PROMISES}
     | {PLANS, ESCALATIONS, VERIFICATIONS, DIGESTS, LIMITS, WORDS, IMPORTS, OUTCOMES}
 )
 # Somebody may have given a lost key back meanwhile.

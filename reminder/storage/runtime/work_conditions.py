@@ -13,6 +13,7 @@ from reminder.domain.rules.digest_week import Week
 from reminder.guard import outgoing
 from reminder.storage.db.tables import (
     AWAITS_OUTCOME,
+    IS_OPEN_PROMISE,
     IS_SILENT,
     IS_UNREPORTED_FAILURE,
     Card,
@@ -20,6 +21,7 @@ from reminder.storage.db.tables import (
     Heartbeat,
     Message,
     Notice,
+    Promise,
     Receipt,
     Reply,
     ServiceState,
@@ -55,6 +57,7 @@ UNCLEAR_REPLY_DUE = WorkCondition(
 REMINDER_DUE = WorkCondition("reminder_due", exists().where(Card.retired_at.is_(None), Card.next_reminder_on <= _TODAY))
 ESCALATION_DUE = WorkCondition("escalation_due", exists().where(IS_SILENT, Card.escalate_on <= _TODAY))
 FAILURE_UNREPORTED = WorkCondition("failure_unreported", exists(select(Message.id).where(IS_UNREPORTED_FAILURE)))
+PROMISE_DUE = WorkCondition("promise_due", exists(select(Promise.id).where(IS_OPEN_PROMISE, Promise.check_at <= _NOW)))
 GROUP_HOLD_UNTOLD = WorkCondition("group_hold_untold", exists().where(GroupHold.notified_at.is_(None)))
 ROW_SET_ASIDE = WorkCondition("row_set_aside", exists().where(SetAsideRow.at <= bindparam("tried_again")))
 NOTICE_WAITS = WorkCondition("notice_waits", exists().where(Notice.notified_at.is_(None)))

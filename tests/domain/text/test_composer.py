@@ -9,7 +9,7 @@ from itertools import permutations, product
 
 import pytest
 
-from reminder.domain.model.notices import ANSWERS, NoticeKind
+from reminder.domain.model.notices import ALL_NOTICES, ANSWERS, NoticeKind, UntoldKind
 from reminder.domain.model.people import Audience, ChannelName, Language, Mode
 from reminder.domain.text import sms_segments
 from reminder.domain.text.catalog import VOICES, WITH_GRACE, lint, read_wording
@@ -442,9 +442,9 @@ def test_one_person_alone_has_the_mail_unchanged() -> None:
 SPOKEN_OF = About(reminder(), SMS, reply="あした行くよ", link="https://kigen.example.jp/take/1/2/abc")
 
 
-@pytest.mark.parametrize("kind", NoticeKind)
+@pytest.mark.parametrize("kind", ALL_NOTICES)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_carer_is_told_what_has_happened_and_what_to_do(kind: NoticeKind, language: Language) -> None:
+def test_a_carer_is_told_what_has_happened_and_what_to_do(kind: NoticeKind | UntoldKind, language: Language) -> None:
     words = WORDING.languages[language].in_mail
 
     text = COMPOSER.notice(reader(CARER, SMS, language), kind, SPOKEN_OF)

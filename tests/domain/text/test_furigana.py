@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from reminder.domain.model.notices import NoticeKind
+from reminder.domain.model.notices import ALL_NOTICES
 from reminder.domain.model.people import Audience, ChannelName, Language, Mode
 from reminder.domain.text.catalog import FAMILIES
 from reminder.domain.text.furigana import annotator
@@ -36,7 +36,7 @@ def test_every_word_of_an_e_mail_in_easy_japanese_has_its_reading() -> None:
         "called",
         "carers_word",
         "several",
-        *(f"notices.{kind}" for kind in NoticeKind),
+        *(f"notices.{kind}" for kind in ALL_NOTICES),
         "again",
         "history",
         "sheets",

@@ -13,7 +13,7 @@ import pytest
 
 from reminder.clock import JAPAN
 from reminder.domain.model.account_acts import AccountAct
-from reminder.domain.model.notices import ANSWERS, NoticeKind
+from reminder.domain.model.notices import ALL_NOTICES, ANSWERS
 from reminder.domain.model.people import Audience, ChannelName, Language, Mode
 from reminder.domain.rules.next_step import NextAct
 from reminder.domain.text.catalog import DIGEST_PARTS, LIMITS, SHEETS, WITH_GRACE
@@ -91,7 +91,7 @@ def several(language: Language) -> Iterator[Write]:
 
 
 def notices(language: Language) -> Iterator[Write]:
-    for kind, channel in product(NoticeKind, MEDIA[:3]):
+    for kind, channel in product(ALL_NOTICES, MEDIA[:3]):
 
         def write(word: str | None, kind=kind, channel=channel) -> str:  # type: ignore[no-untyped-def]
             neutral = WORDING.of(language).section("neutral")

@@ -6,12 +6,14 @@ from reminder.domain.model.imports import ImportState
 from reminder.domain.model.messages import UNREADABLE, MessageState
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import ChannelName, Role
+from reminder.domain.model.promise_states import PromiseState
 from reminder.domain.parsing.replies import Intent
 from reminder.storage.db.tables import Card, Import, Message
 from reminder.storage.maintenance import audit
 from reminder.storage.maintenance.audit import AT_MOST, LateCards, LateMessages, LateWork
 from reminder.storage.outbox import receipts
-from reminder.storage.reminders import notices, replies
+from reminder.storage.reminders import notices, promises, replies
+from reminder.storage.reminders.promises import Closing
 from tests.storage.conftest import DAY, END, HOUR, NOW, TODAY, Rows
 
 LATER = NOW + timedelta(minutes=1)
@@ -114,3 +116,33 @@ def test_a_person_is_out_of_reach_whom_no_confirmed_contact_stands_by(rows: Rows
 def test_the_databases_clock_is_told_with_its_zone_and_runs(rows: Rows) -> None:
     assert audit.database_clock(rows.tx).utcoffset() == timedelta()
     assert audit.database_clock(rows.tx) > NOW - 3650 * DAY
+
+
+def test_what_is_tried_again_and_again_is_late_since_it_was_due(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    tried, held, waiting = (rows.message(phone) for _ in range(3))
+    for message_id, reason in ((tried, "connect"), (held, "daily_cap"), (waiting, None)):
+        rows.change(Message, message_id, scheduled_at=NOW + DAY, reason=reason)
+
+    assert audit.late_messages(rows.tx, NOW, ()) == []
+    assert audit.late_messages(rows.tx, LATER, ()) == [LateMessages("sms", "person", 1, NOW)]
+    assert audit.late_messages(rows.tx, LATER, ["sms"]) == []
+    assert audit.late_messages(rows.tx, LATER, (), ["sms"]) == [], "its address is at fault, not the channel"
+
+
+def test_promises_that_nobody_kept_and_those_left_to_the_operator_are_counted(rows: Rows) -> None:
+    card = rows.card(rows.person(rows.group()))
+    late = {"late": NOW + DAY, "since": NOW}
+    ids = [rows.promise(rows.reminder(card, step)) for step in ("d60", "d30", "d14", "d7")]
+    assert audit.open_promises(rows.tx, late=NOW, since=NOW) == LateWork(0, None)
+    assert audit.open_promises(rows.tx, **late) == LateWork(4, NOW + 8 * HOUR)
+
+    ours, theirs = Closing(PromiseState.OPERATOR, is_ours=True), Closing(PromiseState.OPERATOR)
+    kept, told = Closing(PromiseState.PROVEN), Closing(PromiseState.FAMILY, is_ours=True)
+    promises.close(rows.tx, dict(zip(ids, (ours, theirs, kept, told), strict=True)), NOW)
+
+    assert audit.open_promises(rows.tx, **late) == LateWork(1, NOW + 8 * HOUR)
+    assert audit.people_not_told(rows.tx, NOW) == LateWork(1, NOW + 8 * HOUR)
+    assert audit.open_promises(rows.tx, late=NOW + DAY, since=LATER) == LateWork(0, None), "they have seen it by now"
+    promises.take(rows.tx, None, NOW)
+    assert audit.open_promises(rows.tx, **late) == audit.people_not_told(rows.tx, NOW) == LateWork(0, None)

@@ -6,6 +6,7 @@ from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import Role
 from reminder.domain.parsing.replies import Intent
 from reminder.storage.auth import accounts, calendar_feeds
+from reminder.storage.db.tables import Reminder
 from reminder.storage.maintenance import export
 from reminder.storage.maintenance.export import ExportScope
 from reminder.storage.outbox.queue import MentionDraft
@@ -53,6 +54,9 @@ def test_a_group_takes_along_what_belongs_to_it_and_nothing_of_another(rows: Row
     assert [(row["id"], row["expires_on"]) for row in export.cards(rows.tx, [person])[person]] == [(card, "2027-03-31")]
     assert [row["card_id"] for row in export.reminders(rows.tx, [card])[card]] == [card]
     assert [row["contact_id"] for row in export.assignments(rows.tx, [card])[card]] == [phone]
+    (reminder,) = rows.column(Reminder.id)
+    promise = rows.promise(reminder)
+    assert [row["id"] for row in export.promises(rows.tx, [reminder])[reminder]] == [promise]
     assert [row["kind"] for row in export.notices(rows.tx, [person])[person]] == ["stopped"]
     assert [row["text"] for row in export.replies(rows.tx, rows.keys, which)] == ["済"]
     (message,) = export.messages(rows.tx, rows.keys, which)

@@ -149,7 +149,7 @@ def test_what_a_receipt_or_a_bounce_names_is_found(rows: Rows) -> None:
         NamedMessage(by_id, None, phone, SMS),
         NamedMessage(stranger, None, None, EMAIL),
     ]
-    mail = ReferredMessage(sent, EMAIL, MessageState.ACCEPTED, "<1@example.jp>", True, NOW)
+    mail = ReferredMessage(sent, EMAIL, MessageState.ACCEPTED, "<1@example.jp>", True, NOW, False)
     assert queries.by_id(rows.tx, sent) == queries.by_provider_id(rows.tx, "<1@example.jp>") == mail
     assert queries.by_id(rows.tx, 999) is queries.by_provider_id(rows.tx, "SM9") is None
     waiting = queries.by_id(rows.tx, by_id)
@@ -244,3 +244,61 @@ def test_what_has_not_arrived_is_counted_since_something_last_did(rows: Rows) ->
         rows.handed(rows.message(contact, group_id=group), state, ended_at=at, reason=reason)
 
     assert failures.failures_by_contact(rows.tx, group) == {broken: ContactFailures(2, NOW + HOUR, "21211")}
+
+
+def test_what_was_never_accepted_has_told_nobody(rows: Rows) -> None:
+    person = rows.person(rows.group())
+    phone, card = rows.contact(person_id=person), rows.card(person)
+    rows.handed(rows.told(card, phone, "d60"), MessageState.STALE)
+    rows.handed(rows.told(card, phone, "d45"), doubted_at=NOW)
+    rows.told(card, phone, "d30")
+    assert queries.first_told(rows.tx, [card]) == {}
+
+    rows.handed(rows.told(card, phone, "d14"), MessageState.DELIVERED, handed_at=NOW + DAY)
+    rows.handed(rows.told(card, phone, "d7"), handed_at=NOW + HOUR)
+
+    assert queries.first_told(rows.tx, [card]) == {card: {Audience.PERSON: NOW + HOUR}}
+
+
+def test_who_has_answered_a_call_is_recorded_once(rows: Rows) -> None:
+    call = rows.message(rows.contact(person_id=rows.person(rows.group())))
+
+    queries.record_answer(rows.tx, call, answered_by="human", date_after=20)
+    queries.record_answer(rows.tx, call, answered_by="machine_start", date_after=None)
+
+    assert (rows.one(Message.answered_by, call), rows.one(Message.date_after, call)) == ("human", 20)
+
+
+def test_a_channel_that_takes_nothing_is_stuck_and_one_refused_address_is_not_the_channel(rows: Rows) -> None:
+    person = rows.person(rows.group())
+    phones = [rows.contact(person_id=person) for _ in range(2)]
+
+    def deferred(phone: int, reason: str) -> int:
+        message = rows.message(phone)
+        rows.change(Message, message, scheduled_at=NOW + HOUR, reason=reason, attempts=1)
+        return message
+
+    deferred(phones[0], "21635")
+    deferred(phones[1], "daily_cap")
+    assert monitoring.stuck_channels(rows.tx, NOW) == set()
+    deferred(phones[1], "21635")
+    assert monitoring.stuck_channels(rows.tx, NOW) == {"sms"}
+    assert monitoring.accepting_channels(rows.tx, NOW) == set()
+    rows.handed(rows.message(phones[0]))
+    assert monitoring.accepting_channels(rows.tx, NOW) == {"sms"}
+    assert monitoring.stuck_channels(rows.tx, NOW) == set()
+
+
+def test_a_channel_whose_provider_is_out_of_reach_is_stuck_with_its_first_message(rows: Rows) -> None:
+    message = rows.message(rows.contact(person_id=rows.person(rows.group())))
+    rows.change(Message, message, scheduled_at=NOW + HOUR, reason="connect", attempts=1)
+
+    assert monitoring.stuck_channels(rows.tx, NOW) == {"sms"}
+
+
+def test_a_channel_that_left_every_question_open_for_an_hour_is_stuck(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    rows.handed(rows.message(phone), MessageState.UNKNOWN)
+
+    assert monitoring.stuck_channels(rows.tx, NOW - HOUR) == set()
+    assert monitoring.stuck_channels(rows.tx, NOW) == {"sms"}

@@ -37,7 +37,7 @@ DAUGHTER = "musume@example.jp"
 # Tables in which a row of somebody's may stand.
 TABLES = (
     "people", "contacts", "cards", "assignments", "reminders", "messages", "message_reminders", "mentions", "receipts",
-    "replies", "notices",
+    "replies", "notices", "promises",
 )  # fmt: skip
 
 
