@@ -76,6 +76,7 @@ def show(outcome: Outcome) -> None:
         "texts that the provider took": found.texts,
         "arrived": found.arrived,
         "ended, and the family was told": found.ended,
+        "ended, and a human or the operator knows": found.handed,
         "untold, which a lost callback hides": found.untold_unheard,
         "lost": len(found.wrong["lost"]),
         "doubled": len(found.wrong["doubled"]),
@@ -83,15 +84,18 @@ def show(outcome: Outcome) -> None:
         "of these doubled": found.doubled_and_marked,
         "states that are wrong": len(found.wrong["state"]),
         "accepted, and the provider knows more": found.unheard,
+        "equal texts taken for each other": found.swapped,
+        "unknown: not told apart": found.not_told_apart,
+        "promises left open": len(found.wrong["open promise"]),
         "texts after stop, done, erased": len(found.wrong["after an act"]),
         "workers killed": outcome.kills,
         "workers that ended by themselves": outcome.ended_by_themselves,
     }
     for name, count in rows.items():
-        print(f"  {name:38} {count:7}")
+        print(f"  {name:42} {count:7}")
     print(f"  possibly double: {found.marked / max(1, found.texts):.2%} of the texts")
     print(
-        f"  people: {dict(found.acts)}; web server killed {outcome.web_kills}; mails that hung {outcome.mails_that_hung}"
+        f"  people: { {str(kind): count for kind, count in found.acts.items()} }; web server killed {outcome.web_kills}; mails that hung {outcome.mails_that_hung}"
     )
     print(f"  states: {dict(found.states)}")
     print(f"  faults: {outcome.faults}")

@@ -60,7 +60,11 @@ class Fate:
     lag: float
     pending: int = 0  # callbacks still on their way
     answer_waits: float = 0.0
-    is_heard: bool = False  # the callback with the last word was taken
+    heard_at: datetime | None = None  # when the callback with the last word was taken
+
+    @property
+    def is_heard(self) -> bool:
+        return self.heard_at is not None
 
     @property
     def at(self) -> datetime:
@@ -176,7 +180,8 @@ class HostileTwilio(FakeTwilio):
                     self._session.post(callback.url, data=callback.body, headers=dict(callback.headers)) as answer,
                 ):
                     if answer.status < 300:
-                        fate.is_heard = fate.is_heard or word == fate.last_word
+                        if word == fate.last_word:
+                            fate.heard_at = self.now()
                         break
             except aiohttp.ClientError:
                 pass

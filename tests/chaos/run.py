@@ -28,6 +28,7 @@ from reminder.storage.db import schema
 from reminder.storage.db.session import Database
 from reminder.storage.db.tables import AWAITS_OUTCOME, Message
 from reminder.storage.outbox import queue
+from reminder.storage.reminders import promises
 from reminder.storage.runtime import work_conditions
 from reminder.upkeep import backup
 from reminder.wiring import App, build_app, read_settings
@@ -140,7 +141,7 @@ def run(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Outcome:
         workers.stop()
         acts = scene.actors.acts if scene.actors is not None else ()
         outcome = Outcome(
-            account(scene.app.database, keys, twilio.outcomes.values(), acts),
+            account(scene.app.database, keys, twilio.outcomes.values(), acts, scene.left_behind),
             watch.passed(),
             clock.now().astimezone(JAPAN),
         )
@@ -215,12 +216,17 @@ class Scene:
         self.actors = Actors(self.app, clock.now, plan.seed, each) if is_acted else None
         self._backup_key = read_key(new_backup_key())
         self.is_moving = False
+        self.left_behind: set[int] = set()
 
     def _opened(self) -> App:
         return build_app(read_settings(**self.given), clock=self.clock, write=lambda _: None)
 
     def close(self) -> None:
         self.app.close()
+
+    def _message_ids(self) -> set[int]:
+        with self.app.database.reading() as tx:
+            return {*tx.execute(text("SELECT id FROM messages")).scalars()}
 
     @property
     def _backup(self) -> Path:
@@ -241,17 +247,23 @@ class Scene:
             closed = backup.close_origin(contents, target, self.clock.now())
             target.close()
             assert closed, "the database of before was not closed"
+            for fate in self.twilio.outcomes.values():
+                # Who has heard it since the back-up was the database of before.
+                if fate.heard_at is not None and fate.heard_at >= self.backed_up_at:
+                    fate.heard_at = None
             self.given["database_url"] = self.place.spare
+            before = self._message_ids()
             self.app.close()
             self.app = self._opened()
+            self.left_behind = before - self._message_ids()
             if self.actors is not None:
                 self.actors.app = self.app
                 self.actors.forget_since(self.backed_up_at)
-            before = self.workers.start_elsewhere()
+            old_workers = self.workers.start_elsewhere()
             self.web.kill()
             self.web.start()
             time.sleep(OLD_WORKERS_GO_ON)
-            for process in before:
+            for process in old_workers:
                 process.kill()
                 process.join()
         finally:
@@ -351,7 +363,8 @@ class _Watch:
             with self._scene.app.database.reading() as tx:
                 has_news = bool(work_conditions.work_due(tx, NEWS, now))
                 held = tx.execute(_HELD, {"begun": now + OUTCOME_WITHIN - LONGEST_HAND_OVER}).scalar_one()
-                moments = [queue.next_moment(tx), _morning(tx.execute(_NEXT_CARD).scalar_one())]
+                next_card = _morning(tx.execute(_NEXT_CARD).scalar_one())
+                moments = [queue.next_moment(tx), promises.next_moment(tx), next_card]
         except DatabaseNotReadyError:
             return False
         following = min((moment for moment in moments if moment is not None), default=people.LAST_MOMENT)
