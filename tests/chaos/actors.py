@@ -108,7 +108,7 @@ class Actors:
         app, now = self.app, self.now()
         with app.database.reading() as tx:
             cards = {*tx.execute(_SHARING, {"contact": target.contact_id}).scalars()}
-            before = dict(tx.execute(_TEXTS, {"card": target.card_id}).tuples().all())
+            before = {one.id: one.attempts for one in tx.execute(_TEXTS, {"card": target.card_id})}
         match kind:
             case Kind.RENEW:
                 with app.units.writing(now) as uow:
@@ -128,7 +128,7 @@ class Actors:
         # Of an erased person nothing is left to count: what the provider takes later is found by its time.
         if kind is not Kind.ERASE:
             with app.database.reading() as tx:
-                before = dict(tx.execute(_TEXTS, {"card": target.card_id}).tuples().all())
+                before = {one.id: one.attempts for one in tx.execute(_TEXTS, {"card": target.card_id})}
         return Act(kind, target.card_id, at, before, cards)
 
 
