@@ -5,8 +5,9 @@ Unknown or wrong values refuse to start and name the setting and the fix, never 
 
 import ipaddress
 import os
+import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Annotated, ClassVar, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -307,28 +309,49 @@ def settings_with(parts: tuple[SettingsPart, ...]) -> type[Settings]:
 def read_settings(*, parts: tuple[SettingsPart, ...] = (), **given: object) -> Settings:
     """Return the settings of the environment and config/reminder.toml; `given` takes precedence.
 
-    Raises SettingsError. `parts` are the settings of channels: wiring.read_settings passes those of all channels.
+    Raises SettingsError, the first of `find_problems`. `parts` are the settings of channels: wiring.read_settings
+    passes those of all channels.
+    """
+    settings, problems = find_problems(parts=parts, **given)
+    if settings is None or problems:
+        raise problems[0]
+    return settings
+
+
+def find_problems(
+    *, parts: tuple[SettingsPart, ...] = (), **given: object
+) -> tuple[Settings | None, list[SettingsError]]:
+    """Return the settings and everything that is wrong with them; None where they cannot be read at all.
+
+    What contradicts each other is found only where each setting alone can be read.
     """
     whole = settings_with(parts)
     known = {PREFIX + name.upper() for name in whole.model_fields}
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
-    if unknown:
-        raise SettingsError(unknown[0], _unknown(unknown[0].removeprefix(PREFIX)))
+    problems = [SettingsError(name, _unknown(name.removeprefix(PREFIX))) for name in unknown]
     try:
         settings = whole(**given)  # type: ignore[arg-type]  # values are validated here
     except ValidationError as wrong:
-        first = wrong.errors(include_input=False, include_url=False, include_context=False)[0]
-        name = PREFIX + str(first["loc"][0]).upper()
-        is_unknown = first["type"] == "extra_forbidden"
-        why = _unknown(str(first["loc"][0])) if is_unknown else str(first["msg"]).removeprefix("Value error, ")
-        raise SettingsError(name, why) from None
+        return None, [
+            *problems,
+            *map(_refused, wrong.errors(include_input=False, include_url=False, include_context=False)),
+        ]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        raise SettingsError(str(config_dir() / "reminder.toml"), "it is not readable as TOML") from None
+        file = str(config_dir() / "reminder.toml")
+        return None, [*problems, SettingsError(file, "it is not readable as TOML")]
     for part in parts:
-        part.check(settings)
-    _refuse_half_settings(settings)
-    _refuse_two_databases(settings)
-    return settings
+        try:
+            part.check(settings)
+        except SettingsError as refused:
+            problems.append(refused)
+    return settings, [*problems, *_half_settings(settings), *_contradictions(settings)]
+
+
+def _refused(error: ErrorDetails) -> SettingsError:
+    named = str(error["loc"][0])
+    is_unknown = error["type"] == "extra_forbidden"
+    why = _unknown(named) if is_unknown else str(error["msg"]).removeprefix("Value error, ")
+    return SettingsError(PREFIX + named.upper(), why)
 
 
 def _present_value(name: str, value: object) -> str | None:
@@ -361,41 +384,96 @@ def _unknown(name: str) -> str:
     )
 
 
-def _refuse_two_databases(settings: Settings) -> None:
-    web = settings.web_database_url
-    if web and (settings.on_sqlite or not web.startswith(("postgresql:", "postgresql+psycopg:"))):
-        raise SettingsError(PREFIX + "WEB_DATABASE_URL", "unset it, or set both to PostgreSQL: SQLite has no roles")
-
-
-def _refuse_half_settings(settings: Settings) -> None:
+def _half_settings(settings: Settings) -> Iterator[SettingsError]:
+    """Yield what is missing beside what is set."""
     if settings.has_twilio:
         if not settings.twilio_auth_token:
-            raise SettingsError(PREFIX + "TWILIO_AUTH_TOKEN", "set it too: TWILIO_ACCOUNT_SID is set")
+            yield SettingsError(PREFIX + "TWILIO_AUTH_TOKEN", "set it too: TWILIO_ACCOUNT_SID is set")
         if not (settings.twilio_from or settings.twilio_messaging_service_sid):
-            raise SettingsError(
+            yield SettingsError(
                 PREFIX + "TWILIO_FROM", "set it, or TWILIO_MESSAGING_SERVICE_SID: texts need one sender"
             )
     elif settings.twilio_auth_token:
-        raise SettingsError(PREFIX + "TWILIO_ACCOUNT_SID", "set it too: TWILIO_AUTH_TOKEN is set")
-    for name, is_on in (("TWO_WAY_SMS", settings.two_way_sms), ("LINKS_IN_CARER_MAIL", settings.links_in_carer_mail)):
-        if is_on and not settings.public_url and (settings.has_twilio or settings.smtp_url):
-            raise SettingsError(PREFIX + "PUBLIC_URL", f"set it too: {name} is on")
-    if settings.voice_enabled and settings.has_twilio:
-        if not settings.public_url:
-            raise SettingsError(PREFIX + "PUBLIC_URL", "set it too: VOICE_ENABLED is on")
-        if not (settings.twilio_voice_from or "").startswith("+81"):
-            raise SettingsError(
-                PREFIX + "TWILIO_VOICE_FROM", "set it to your domestic number, +81…: VOICE_ENABLED is on"
-            )
+        yield SettingsError(PREFIX + "TWILIO_ACCOUNT_SID", "set it too: TWILIO_AUTH_TOKEN is set")
+    needs_address = {
+        "TWO_WAY_SMS": settings.two_way_sms and (settings.has_twilio or settings.smtp_url),
+        "LINKS_IN_CARER_MAIL": settings.links_in_carer_mail and (settings.has_twilio or settings.smtp_url),
+        "VOICE_ENABLED": settings.voice_enabled and settings.has_twilio,
+    }
+    missing = [name for name, needs in needs_address.items() if needs and not settings.public_url]
+    if missing:
+        yield SettingsError(PREFIX + "PUBLIC_URL", f"set it too: {missing[0]} is on")
+    if settings.voice_enabled and settings.has_twilio and not _DOMESTIC.fullmatch(settings.twilio_voice_from or ""):
+        yield SettingsError(PREFIX + "TWILIO_VOICE_FROM", "set it to your domestic number, +81…: VOICE_ENABLED is on")
     if settings.smtp_url and not settings.mail_from:
-        raise SettingsError(PREFIX + "MAIL_FROM", "set it too: SMTP_URL is set")
+        yield SettingsError(PREFIX + "MAIL_FROM", "set it too: SMTP_URL is set")
     if settings.clock_override is not None and not settings.is_rehearsal_safe:
-        raise SettingsError(PREFIX + "CLOCK_OVERRIDE", "unset it: real people would be told of another day")
+        yield SettingsError(PREFIX + "CLOCK_OVERRIDE", "unset it: real people would be told of another day")
     if not settings.on_sqlite and not settings.secret_keys:
-        raise SettingsError(
+        yield SettingsError(
             PREFIX + "SECRET_KEYS",
             "set it: with PostgreSQL every process needs the same keys (`reminder keys new` makes one)",
         )
+
+
+_DOMESTIC = re.compile(r"\+81[1-9][0-9]{8,9}")
+# A telephone number or a short one can be answered; a name of letters cannot.
+_CAN_RECEIVE = re.compile(r"\+[1-9][0-9]{6,14}|[0-9]{3,8}")
+# The ports on which a mail server expects TLS from the first byte, and on which it does not.
+_TLS_AT_ONCE, _TLS_LATER = frozenset({465}), frozenset({25, 587, 2525})
+
+
+def _contradictions(settings: Settings) -> Iterator[SettingsError]:
+    """Yield settings of which each could be right, and which together, or in this use, cannot work."""
+    web = settings.web_database_url
+    if web and (settings.on_sqlite or not web.startswith(("postgresql:", "postgresql+psycopg:"))):
+        yield SettingsError(PREFIX + "WEB_DATABASE_URL", "unset it, or set both to PostgreSQL: SQLite has no roles")
+    elif web and settings.database_url and _name_of_database(web) != _name_of_database(settings.database_url):
+        yield SettingsError(PREFIX + "WEB_DATABASE_URL", "name the same database as DATABASE_URL, as another role")
+    is_sender = settings.has_twilio and not settings.twilio_messaging_service_sid
+    sender = settings.twilio_from if is_sender else None
+    if settings.two_way_sms and sender and not _CAN_RECEIVE.fullmatch(sender):
+        fix = "set it to a number, or unset TWO_WAY_SMS: a sender of letters cannot be answered, nor stopped"
+        yield SettingsError(PREFIX + "TWILIO_FROM", fix)
+    if settings.public_url is not None:
+        yield from _contradictions_of_public_url(settings, settings.public_url)
+    if settings.smtp_url:
+        yield from _contradictions_of_smtp_url(settings.smtp_url)
+    if settings.heartbeat_url is not None and settings.heartbeat_url == settings.heartbeat_fail_url:
+        yield SettingsError(
+            PREFIX + "HEARTBEAT_FAIL_URL", "set it to another address than HEARTBEAT_URL: a fault would look well"
+        )
+
+
+def _name_of_database(url: str) -> str:
+    return urlsplit(url).path.strip("/")
+
+
+def _contradictions_of_public_url(settings: Settings, url: str) -> Iterator[SettingsError]:
+    name, parts = PREFIX + "PUBLIC_URL", urlsplit(url)
+    is_here = parts.hostname in ON_THIS_MACHINE
+    if parts.scheme != "https" and not is_here:
+        yield SettingsError(name, "write it with https://: links and sessions must not travel in the open")
+    if parts.username is not None or parts.password is not None:
+        yield SettingsError(name, "leave user and password out: it stands in e-mails")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        yield SettingsError(name, "leave everything after the host out: the pages are served at its root")
+    is_real = settings.has_twilio and urlsplit(settings.twilio_base_url).hostname not in ON_THIS_MACHINE
+    for switch, is_on in (("TWO_WAY_SMS", settings.two_way_sms), ("VOICE_ENABLED", settings.voice_enabled)):
+        if is_on and is_real and is_here:
+            yield SettingsError(name, f"set it to an address that Twilio reaches, or unset {switch}")
+
+
+def _contradictions_of_smtp_url(url: str) -> Iterator[SettingsError]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return  # the client of mails refuses it
+    if parts.scheme == "smtp" and port in _TLS_AT_ONCE:
+        yield SettingsError(PREFIX + "SMTP_URL", f"write smtps:// with port {port}, or smtp:// with port 587")
+    if parts.scheme == "smtps" and port in _TLS_LATER:
+        yield SettingsError(PREFIX + "SMTP_URL", f"write smtp:// with port {port}, or smtps:// with port 465")
 
 
 def config_dir() -> Path:

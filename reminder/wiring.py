@@ -213,6 +213,11 @@ def read_settings(**given: object) -> Settings:
     return settings_of_all.read_settings(parts=registry.parts(), **given)
 
 
+def find_problems() -> tuple[Settings | None, list[SettingsError]]:
+    """Return the settings of the environment, None where they cannot be read, and everything wrong with them."""
+    return settings_of_all.find_problems(parts=registry.parts())
+
+
 def build_app(
     settings: Settings,
     *,

@@ -19,7 +19,7 @@ from reminder.storage.db import row_security, schema
 from reminder.storage.db.session import Database
 from reminder.storage.maintenance import activity_chain, settlement
 from reminder.upkeep.health import Health, Trouble
-from reminder.wiring import private_paths, read_rulebook, read_settings, refuse_missing_keys
+from reminder.wiring import find_problems, private_paths, read_rulebook, refuse_missing_keys
 
 SWITCHES = ("two_way_sms", "voice_enabled", "links_in_carer_mail", "card_grace")
 
@@ -39,16 +39,21 @@ class Diagnosis:
 def diagnose() -> Diagnosis:
     """Check settings, rules, folders, keys, mail and database."""
     try:
-        settings = read_settings()
+        settings, problems = find_problems()
     except KigenError as wrong:
         return Diagnosis(_listed(None), [], [error_message(wrong)])
-    troubles = []
-    for part in (read_rulebook, require_folders, _keys, _mail, _database, _web_database, _files):
+    if settings is None:
+        return Diagnosis(_listed(None), [], [error_message(wrong) for wrong in problems])
+    troubles = [error_message(wrong) for wrong in problems]
+    # Which database is meant is certain only where the settings do not contradict each other.
+    of_database = () if problems else (_database, _web_database)
+    for part in (read_rulebook, require_folders, _keys, _mail, *of_database, _files):
         try:
             part(settings)
         except KigenError as wrong:
             troubles.append(error_message(wrong))
-    return Diagnosis(_listed(settings), _notes(settings), troubles)
+    # No value of a wrong setting is shown, which may be a password in the wrong place.
+    return Diagnosis(_listed(None if problems else settings), [] if problems else _notes(settings), troubles)
 
 
 def _keys(settings: Settings) -> None:

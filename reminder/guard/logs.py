@@ -243,5 +243,5 @@ def install(level: int, seconds: Callable[[], float] | None = None) -> None:
         handler.addFilter(Bounded(seconds))
     root.addHandler(handler)
     # Their detailed logs do not help operators, and httpx logs addresses that are secrets.
-    for talkative in ("alembic", "httpx"):
+    for talkative in ("alembic", "apscheduler", "httpx"):
         logging.getLogger(talkative).setLevel(max(level, logging.WARNING))

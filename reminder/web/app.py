@@ -147,6 +147,9 @@ class RequestGuard:
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
+        if scope["method"] == "HEAD":
+            # Wherever GET is: monitors and balancers ask so. The server knows the method by its own scope.
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
         app: App = scope["app"].state.app
         app.database.serve()
         headers = headers_of(app.settings)
@@ -205,6 +208,15 @@ class RequestGuard:
         if not _LENGTH.fullmatch(length) or int(length) > _longest_body(request.scope):
             return problem(request, RefusedInputError("body_too_long", field="body"), status=413)
         return None
+
+
+def _without_body(send: Send) -> Send:
+    """Return `send` for an answer of which only the head is wanted."""
+
+    async def without(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return without
 
 
 def _longest_body(scope: Scope) -> int:

@@ -1,6 +1,6 @@
-"""The worker scheduler: it runs each of INTERVAL_JOBS in a thread of its own until the process is stopped.
+"""The worker scheduler: APScheduler runs the jobs of INTERVAL_JOBS until the process is stopped.
 
-It waits by seconds that only grow: however the machine's clock is set, the next run comes when it should.
+However the machine's clock is set, the next run comes when it should.
 """
 
 import logging
@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Self
 
 from reminder import garbage
-from reminder.clock import ClockWatch, monotonic
+from reminder.clock import ClockWatch, SystemClock
 from reminder.domain.model.channels import ChannelName, registered
 from reminder.errors import DatabaseNotReadyError
 from reminder.settings import Settings
@@ -147,28 +147,26 @@ class WorkerScheduler:
     def __init__(
         self, app: App, jobs: Sequence[IntervalJob] = INTERVAL_JOBS, *, watch: ClockWatch | None = None
     ) -> None:
+        from reminder.worker.steady_scheduler import OwnThreads, SteadyScheduler
+
         self._app = app
         self._stopping = threading.Event()
         self.outgrown: DatabaseNotReadyError | None = None
         self._watch = watch or (ClockWatch(app.clock) if app.keeps_time else None)
         self._stepped = timedelta(0)
         self._step_lock = threading.Lock()
-        # The work to do is in the database, not here: a run makes up for one that took longer than its interval.
-        self._threads = [
-            threading.Thread(target=self._repeat, args=(job,), name=f"job {job.name}", daemon=True) for job in jobs
-        ]
+        self._threads = OwnThreads()
+        self._scheduler = SteadyScheduler(self._threads)
+        # APScheduler would tell of every run, and warn at each that finds the one before still busy, which is intended.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        at_once = SystemClock().now()
+        for job in jobs:
+            first = {"next_run_time": at_once} if job.starts_at_once else {}
+            seconds = job.seconds(app.settings)
+            self._scheduler.add_job(self._run, "interval", args=(job,), name=job.name, seconds=seconds, **first)
 
     def _goes_on(self) -> bool:
         return not self._stopping.is_set()
-
-    def _repeat(self, job: IntervalJob) -> None:
-        """Run a job again and again; from the beginning of one run to that of the next it is its interval."""
-        seconds = job.seconds(self._app.settings)
-        wait = 0.0 if job.starts_at_once else seconds
-        while not self._stopping.wait(wait):
-            began = monotonic()
-            self._run(job)
-            wait = max(0.0, began + seconds - monotonic())
 
     def _is_clock_wrong(self) -> bool:
         """Return whether this machine's clock is too far from the database's.
@@ -184,24 +182,28 @@ class WorkerScheduler:
 
     def _look_at_clock(self) -> None:
         """Record that the clock was set, once, and mend what it has put into the future."""
-        if self._watch is None:
+        # Another job looks at it: a database that is slow to write the step must not hold up all of them.
+        if self._watch is None or not self._step_lock.acquire(blocking=False):
             return
-        with self._step_lock:
+        try:
             step = self._watch.step()
             if abs(step) >= LEAST_STEP:
                 log.error("this machine's clock was set by %s", step)
                 self._stepped += step
-            if not self._stepped:
-                return
-            # A failure is raised, and the step is recorded with the next run.
-            clock_step.note(self._app.units, self._app.clock.now(), self._stepped)
-            self._stepped = timedelta(0)
+            if self._stepped:
+                # A failure is raised, and the step is recorded with the next run.
+                clock_step.note(self._app.units, self._app.clock.now(), self._stepped)
+                self._stepped = timedelta(0)
+        finally:
+            self._step_lock.release()
 
     def _run(self, job: IntervalJob) -> None:
         """Run a job once and log its failure: a database that restarts must not stop the scheduler.
 
         /readyz shows how long ago the last pass ended well.
         """
+        if self._stopping.is_set():
+            return
         try:
             self._look_at_clock()
             if not (job.needs_right_clock and self._is_clock_wrong()):
@@ -224,18 +226,14 @@ class WorkerScheduler:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        self._scheduler.start()
         log.info("worker started: a pass every %s s", self._app.settings.pass_seconds)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        stop_by = monotonic() + STOPS_WITHIN
-        for thread in self._threads:
-            thread.join(max(0.0, stop_by - monotonic()))
-        held = [thread.name for thread in self._threads if thread.is_alive()]
-        if held:
+        self._scheduler.shutdown(wait=False)
+        if held := self._threads.wait(STOPS_WITHIN):
             log.error("worker stopped, although these have not ended: %s", ", ".join(held))
         else:
             log.info("worker stopped; nothing is leased")

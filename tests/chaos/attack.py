@@ -143,7 +143,7 @@ def run_attack(plan: AttackPlan, say: Callable[[str], None] = lambda _: None) ->
             "secret_keys": (new_key(),),
             "twilio_account_sid": fake.ACCOUNT_SID,
             "twilio_auth_token": (fake.AUTH_TOKEN,),
-            "twilio_from": fake.SENDER,
+            "twilio_from": "+815000000009",
             "twilio_base_url": twilio.url,
             "two_way_sms": True,
             "smtp_url": smtp.url,

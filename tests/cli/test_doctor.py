@@ -19,6 +19,7 @@ TWILIO = {
     "REMINDER_TWILIO_AUTH_TOKEN": VALUE,
     "REMINDER_TWILIO_FROM": "KIGEN",
 }
+PUBLIC = {"REMINDER_PUBLIC_URL": "https://kigen.example.jp"}
 MAIL = {"REMINDER_MAIL_FROM": "期限だより <otayori@example.jp>"}
 
 WRONG = [
@@ -96,6 +97,44 @@ WRONG = [
     ),
     ({**TWILIO, "REMINDER_VOICE_ENABLED": "yes"}, "REMINDER_PUBLIC_URL", "VOICE_ENABLED", "nobody could say what to say"),
     ({**TWILIO, "REMINDER_TWO_WAY_SMS": "yes"}, "REMINDER_PUBLIC_URL", "TWO_WAY_SMS", "answers could not come in"),
+    ({**TWILIO, "REMINDER_TWO_WAY_SMS": "yes", **PUBLIC}, "REMINDER_TWILIO_FROM", "TWO_WAY_SMS", "letters cannot be answered"),
+    (
+        {**TWILIO, "REMINDER_VOICE_ENABLED": "yes", **PUBLIC, "REMINDER_TWILIO_VOICE_FROM": "+81"},
+        "REMINDER_TWILIO_VOICE_FROM",
+        "+81",
+        "half a number calls nobody",
+    ),
+    ({"REMINDER_PUBLIC_URL": f"http://{VALUE}.example.jp"}, "REMINDER_PUBLIC_URL", "https://", "links in the open"),
+    ({"REMINDER_PUBLIC_URL": f"https://www.example.jp/{VALUE}"}, "REMINDER_PUBLIC_URL", "after the host", "a path"),
+    ({"REMINDER_PUBLIC_URL": f"https://www.example.jp?{VALUE}"}, "REMINDER_PUBLIC_URL", "after the host", "a query"),
+    ({"REMINDER_PUBLIC_URL": f"https://www.example.jp/#{VALUE}"}, "REMINDER_PUBLIC_URL", "after the host", "a fragment"),
+    ({"REMINDER_PUBLIC_URL": f"https://me:{VALUE}@www.example.jp"}, "REMINDER_PUBLIC_URL", "password", "seen in every mail"),
+    ({"REMINDER_PUBLIC_URL": f"https://{VALUE}@www.example.jp"}, "REMINDER_PUBLIC_URL", "user", "a user is no host"),
+    (
+        {**TWILIO, "REMINDER_TWILIO_FROM": "+819000000001", "REMINDER_TWO_WAY_SMS": "yes", "REMINDER_PUBLIC_URL": "http://127.0.0.1:8000"},
+        "REMINDER_PUBLIC_URL",
+        "Twilio",
+        "Twilio cannot reach this machine by that name",
+    ),
+    ({"REMINDER_SMTP_URL": f"smtp://me:{VALUE}@mail.example.jp:465", **MAIL}, "REMINDER_SMTP_URL", "smtps://", "TLS at once"),
+    ({"REMINDER_SMTP_URL": f"smtps://me:{VALUE}@mail.example.jp:587", **MAIL}, "REMINDER_SMTP_URL", "smtp://", "TLS later"),
+    ({"REMINDER_SMTP_URL": f"smtps://me:{VALUE}@mail.example.jp:25", **MAIL}, "REMINDER_SMTP_URL", "smtp://", "a relay"),
+    (
+        {"REMINDER_HEARTBEAT_URL": f"https://{VALUE}.jp/1", "REMINDER_HEARTBEAT_FAIL_URL": f"https://{VALUE}.jp/1"},
+        "REMINDER_HEARTBEAT_FAIL_URL",
+        "another address",
+        "a fault would look well",
+    ),
+    (
+        {
+            "REMINDER_SECRET_KEYS": "{key}",
+            "REMINDER_DATABASE_URL": f"postgresql://me:{VALUE}@127.0.0.1/kigen",
+            "REMINDER_WEB_DATABASE_URL": f"postgresql://web:{VALUE}@127.0.0.1/another",
+        },
+        "REMINDER_WEB_DATABASE_URL",
+        "the same database",
+        "pages of another database",
+    ),
     ({"REMINDER_CALL_RATE": "10%"}, "REMINDER_CALL_RATE", "", "slower than anybody speaks"),
     ({"REMINDER_CONFIG": f"/nowhere/{VALUE}"}, "REMINDER_CONFIG", "folder", "no folder"),
     ({"REMINDER_DATA_DIR": "{file}"}, "REMINDER_DATA_DIR", "folder", "a file where a folder is needed"),
@@ -222,6 +261,63 @@ def test_doctor_lists_every_setting_with_its_value_its_source_and_its_use(remind
     assert found["settings"]["REMINDER_PUBLIC_URL"][:2] == ["(not set)", "default"]
     assert all(len(use) > 10 for _, _, use in found["settings"].values())
     assert found["troubles"] == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"REMINDER_PUBLIC_URL": "http://localhost:8000"},
+        {"REMINDER_PUBLIC_URL": "http://[::1]:8000/"},
+        {"REMINDER_PUBLIC_URL": "https://kigen.example.jp:8443/"},
+        {"REMINDER_SMTP_URL": "smtp://127.0.0.1:587", **MAIL},
+        {"REMINDER_SMTP_URL": "smtps://127.0.0.1:465", **MAIL},
+        {**TWILIO, **PUBLIC, "REMINDER_TWO_WAY_SMS": "yes", "REMINDER_TWILIO_FROM": "+15005550006"},
+        {**TWILIO, **PUBLIC, "REMINDER_TWO_WAY_SMS": "yes", "REMINDER_TWILIO_FROM": "12345"},
+        {**TWILIO, **PUBLIC, "REMINDER_TWO_WAY_SMS": "yes", "REMINDER_TWILIO_MESSAGING_SERVICE_SID": "MG1"},
+        {**TWILIO, **PUBLIC},
+    ],
+)
+def test_what_does_not_contradict_itself_starts(reminder: Terminal, settings: dict[str, str]) -> None:
+    reminder.set(REMINDER_CLOCK_OVERRIDE=None, **settings)
+
+    assert reminder.answer("doctor")["troubles"] == []
+
+
+def test_doctor_says_at_once_everything_that_is_wrong_and_a_start_the_first_of_it(reminder: Terminal) -> None:
+    wrong = {
+        **TWILIO,
+        "REMINDER_TWO_WAY_SMS": "yes",
+        "REMINDER_VOICE_ENABLED": "yes",
+        "REMINDER_PUBLIC_URL": "http://www.example.jp/kigen",
+        "REMINDER_SMTP_URL": "smtp://mail.example.jp:465",
+        "REMINDER_PASSWORT": "x",
+    }
+    reminder.set(REMINDER_CLOCK_OVERRIDE=None, **wrong)
+
+    examined, started = reminder.run("doctor", "--json"), reminder.run("run-once", "--json")
+
+    named = [
+        trouble.split("を直してください")[0].removeprefix("設定 ").strip() for trouble in examined.answer["troubles"]
+    ]
+    assert named == [
+        "REMINDER_PASSWORT",
+        "REMINDER_TWILIO_VOICE_FROM",
+        "REMINDER_MAIL_FROM",
+        "REMINDER_TWILIO_FROM",
+        "REMINDER_PUBLIC_URL",
+        "REMINDER_PUBLIC_URL",
+        "REMINDER_SMTP_URL",
+    ]
+    assert started.answer["message"] == examined.answer["troubles"][0]
+
+
+def test_doctor_says_at_once_every_setting_that_cannot_be_read(reminder: Terminal) -> None:
+    reminder.set(REMINDER_PASS_SECONDS="0", REMINDER_SMS_PER_SECOND="viele", REMINDER_CALL_RATE="10%")
+
+    troubles = reminder.run("doctor", "--json").answer["troubles"]
+
+    named = {trouble.split("を直してください")[0].removeprefix("設定 ").strip() for trouble in troubles}
+    assert named == {"REMINDER_PASS_SECONDS", "REMINDER_SMS_PER_SECOND", "REMINDER_CALL_RATE"}
 
 
 def test_doctor_says_of_a_secret_only_that_it_is_set(reminder: Terminal) -> None:

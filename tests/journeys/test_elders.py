@@ -99,7 +99,7 @@ def street(database_url: str, tmp_path: Path) -> OpenStreet:
                 public_url=PUBLIC,
                 twilio_account_sid=fake.ACCOUNT_SID,
                 twilio_auth_token=(fake.AUTH_TOKEN,),
-                twilio_from="KIGEN",
+                twilio_from="+815000000009",
                 twilio_base_url=twilio.url,
                 twilio_voice_base_url=twilio.url,
                 twilio_voice_from="+815000000001",

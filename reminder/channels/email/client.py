@@ -20,7 +20,6 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
-from reminder.channels.email.definition import CAPABILITIES
 from reminder.channels.email.refusals import AgainstPolicyError, Policy, SmtpStage, meaning
 from reminder.clock import JAPAN
 from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
@@ -72,7 +71,7 @@ class SmtpEmail:
     `mail_from`: the one sender, with or without a name. `render_html(text, language)` makes the HTML form, the same
     page for the same text; `tags` are the tags of the languages (BCP 47) for the header Content-Language. `timeout`:
     seconds for each step of the conversation. `return_path`: the address of a message's bounces, by its
-    reference; else the sender.
+    reference; else the sender. `connections`: how many there are at once.
 
     Opens its connections when needed and may be used again after close(), each time within one event loop.
     """
@@ -85,6 +84,7 @@ class SmtpEmail:
         timeout: float = 20,
         return_path: Callable[[str], str] | None = None,
         tags: Mapping[Language, str] = MappingProxyType({}),
+        connections: int = 1,
     ) -> None:
         self._server = read_smtp_url(smtp_url)
         self._sender, self._sender_header = _read_sender(mail_from)
@@ -94,7 +94,8 @@ class SmtpEmail:
         self._return_path = return_path or (lambda _: self._sender)
         self._policy = Policy()
         self._idle: list[aiosmtplib.SMTP] = []
-        self._places = asyncio.Semaphore(CAPABILITIES.concurrency)
+        self._connections = connections
+        self._places = asyncio.Semaphore(self._connections)
 
     async def send(self, outgoing: Outgoing) -> Accepted:
         """Send the e-mail; raises ChannelError."""
@@ -126,7 +127,7 @@ class SmtpEmail:
             _drop(connection, transport)
         # Sockets are closed one iteration of the loop later; a semaphore belongs to the loop that waited for it.
         await asyncio.sleep(0)
-        self._places = asyncio.Semaphore(CAPABILITIES.concurrency)
+        self._places = asyncio.Semaphore(self._connections)
 
     def _keep(self, connection: aiosmtplib.SMTP) -> None:
         if connection.is_connected:

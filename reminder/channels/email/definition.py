@@ -41,6 +41,7 @@ def _make(settings: Settings, surroundings: ClientContext) -> Channel | None:
         render_html=surroundings.render_html,
         return_path=surroundings.return_path,
         tags=surroundings.tags,
+        connections=CAPABILITIES.concurrency,
     )
 
 

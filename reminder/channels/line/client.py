@@ -10,7 +10,6 @@ from datetime import UTC
 import httpx
 
 from reminder.channels.http_answers import is_certain_refusal
-from reminder.channels.line.definition import CAPABILITIES
 from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
 from reminder.errors import (
     ChannelError,
@@ -31,15 +30,18 @@ _OURS = uuid.UUID("b6c1a5f0-3b7f-4a53-9a55-6a0d5d0f8f11")
 
 
 class LineMessaging:
-    """A channel that sends LINE messages. `timeout`: seconds to connect, and again for each part of the answer.
+    """A channel that sends LINE messages.
+
+    `timeout`: seconds to connect, and again for each part of the answer. `connections`: how many there are at once.
 
     Opens its connections at the first call and may be used again after close(), each time within one event loop.
     """
 
-    def __init__(self, token: str, *, base_url: str, timeout: float = 10) -> None:
+    def __init__(self, token: str, *, base_url: str, timeout: float = 10, connections: int = 1) -> None:
         self._token = token
         self._base_url = base_url.rstrip("/")
         self._timeout = timeout
+        self._connections = connections
         self._client: httpx.AsyncClient | None = None
 
     async def send(self, outgoing: Outgoing) -> Accepted:
@@ -94,7 +96,7 @@ class LineMessaging:
                 base_url=self._base_url,
                 headers={"Authorization": f"Bearer {self._token}"},
                 timeout=self._timeout,
-                limits=httpx.Limits(max_connections=CAPABILITIES.concurrency),
+                limits=httpx.Limits(max_connections=self._connections),
                 follow_redirects=False,
                 trust_env=False,
             )

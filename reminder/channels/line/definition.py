@@ -39,7 +39,7 @@ def _make(settings: Settings, _: ClientContext) -> Channel | None:
         return None
     from reminder.channels.line.client import LineMessaging
 
-    return LineMessaging(ours.line_token, base_url=ours.line_base_url)
+    return LineMessaging(ours.line_token, base_url=ours.line_base_url, connections=CAPABILITIES.concurrency)
 
 
 def _is_in_use(settings: Settings) -> bool:

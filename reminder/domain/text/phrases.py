@@ -194,7 +194,7 @@ class Phrases:
         passed = [one for one in contents if one.is_after_end and is_sure]
         coming = [one for one in contents if one not in passed]
         said, voice = self.words.section("several"), self.reader.voice
-        parts = [(f"{voice}_passed", self.items(passed, form)), (voice, self.items(coming, form))]
+        parts = [(f"{voice}_passed", self.items(passed, form, latest_first=True)), (voice, self.items(coming, form))]
         if first in coming:
             parts.reverse()
         room = sum(len(items) for _, items in parts) if most is None else most
@@ -214,12 +214,15 @@ class Phrases:
         text.append(said[f"{voice}_{act}"])
         return self.words.word("sentence_separator").join(text)
 
-    def items(self, contents: Sequence[ReminderContent], form: str = "date") -> list[str]:
+    def items(
+        self, contents: Sequence[ReminderContent], form: str = "date", *, latest_first: bool = False
+    ) -> list[str]:
         """Return the cards with their ends, soonest first; two certificates of one date are one item."""
         by_date: dict[tuple[date, bool], list[ReminderContent]] = {}
         for one in in_order(contents, self.families):
             by_date.setdefault((one.expires_on, one.computed), []).append(one)
-        return [item for ending in by_date.values() for item in self._items_of_a_day(ending, form)]
+        days = sorted(by_date, reverse=latest_first)
+        return [item for ending in map(by_date.__getitem__, days) for item in self._items_of_a_day(ending, form)]
 
     def _items_of_a_day(self, ending: Sequence[ReminderContent], form: str) -> Iterator[str]:
         item, found = self.words.section("several")["item"], {self.families[one.kind] for one in ending}

@@ -22,7 +22,7 @@ MOST_SEGMENTS_OF_LIST = 3
 DONE_DIGIT = 1
 _CALL = "{call}、"
 
-_SENTENCE = re.compile(r"(?<=。)|(?<=\.) ")
+_SENTENCE = re.compile(r"(?<=。)|(?<=[.?]) ")
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class SmsComposer:
             text = min(forms, key=sms_segments.count)
             if sms_segments.count(text) <= MOST_SEGMENTS:
                 break
-        return self._assured(text)
+        return self._assured(_without_the_last(text))
 
     @property
     def _needs_mark(self) -> bool:

@@ -321,6 +321,7 @@ class Card(Base):
     renewed_at: Mapped[datetime | None]
     retired_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    revision: Mapped[int] = mapped_column(Integer, server_default="0")  # how often it was renewed, done or reopened
 
 
 class Assignment(Base):

@@ -305,10 +305,22 @@ def of_group(tx: Session, group_id: int | None) -> list[CardView]:
     return list(each_of_group(tx, group_id))
 
 
-def added_at(tx: Session, group_id: int) -> Mapping[int, datetime]:
-    """Return when each card of a group was added, by its id."""
-    query = select(Card.id, Card.created_at).join(Person, Person.id == Card.person_id)
-    return dict(list(tx.execute(query.where(Person.group_id == group_id))))
+class CardRevision(NamedTuple):
+    """When a card was added and last renewed (aware UTC), and how often it was changed."""
+
+    added_at: datetime
+    changed_at: datetime
+    number: int
+
+
+def revisions(tx: Session, group_id: int) -> Mapping[int, CardRevision]:
+    """Return the revision of each card of a group, by its id."""
+    query = select(Card.id, Card.created_at, Card.renewed_at, Card.revision)
+    rows = tx.execute(query.join(Person, Person.id == Card.person_id).where(Person.group_id == group_id))
+    return {
+        card_id: CardRevision(added_at, renewed_at or added_at, number)
+        for card_id, added_at, renewed_at, number in rows
+    }
 
 
 def each_of_group(tx: Session, group_id: int | None) -> Iterator[CardView]:
@@ -339,6 +351,7 @@ def renew(
             is_computed=is_computed,
             next_reminder_on=next_on,
             renewed_at=now,
+            revision=Card.revision + 1,
             acknowledged_on=None,
             remind_on=None,
             escalation_level=0,
@@ -537,14 +550,22 @@ def acknowledge(tx: Session, card_ids: Collection[int], on: date) -> None:
     """Acknowledge cards: they have no reminders until their end, and no further escalation."""
     tx.execute(
         _changing(among(Card.id, card_ids), _CURRENT, Card.acknowledged_on.is_(None)).values(
-            acknowledged_on=on, remind_on=None, escalate_on=None, next_reminder_on=on
+            acknowledged_on=on,
+            remind_on=None,
+            escalate_on=None,
+            next_reminder_on=on,
+            revision=Card.revision + 1,
         )
     )
 
 
 def reopen(tx: Session, card_id: int, on: date) -> None:
     """Undo the acknowledgement of a card."""
-    tx.execute(update(Card).where(Card.id == card_id, _CURRENT).values(acknowledged_on=None, next_reminder_on=on))
+    tx.execute(
+        update(Card)
+        .where(Card.id == card_id, _CURRENT)
+        .values(acknowledged_on=None, next_reminder_on=on, revision=Card.revision + 1)
+    )
 
 
 def remind_again(tx: Session, card_ids: Collection[int], on: date) -> None:

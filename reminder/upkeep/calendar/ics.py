@@ -1,28 +1,34 @@
 """A group's calendar by RFC 5545: for each card the last day on which the counter is open, and the day renewal begins.
 
 Other people's servers hold a copy as soon as somebody subscribes, so an entry says only whose and which card it is.
+A card that is done has no entry until its new date is there.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from icalendar import Calendar, Event
+from icalendar import Alarm, Calendar, Event
 
 from reminder.domain.model.people import Language
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.hours import counter_day_on_or_after
 from reminder.domain.text.catalog import Catalog
 from reminder.domain.text.safe_words import safe_card_label, safe_label, safe_sender
 from reminder.storage.crypto.references import CARD, References
 from reminder.storage.db.session import Tx
 from reminder.storage.registry import cards, people
-from reminder.storage.registry.cards import CardView
+from reminder.storage.registry.cards import CardRevision, CardView
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
 
 # Dates change rarely. A program that asks more often than this only costs battery.
 READ_AGAIN_AFTER = timedelta(hours=12)
 _DOMAIN = "kigen-dayori"
+# An entry lasts a whole day, which begins at midnight where it is read: nine in the morning, a week and a day before
+# the last day, and on the day on which renewal begins.
+NINE = timedelta(hours=9)
+BEFORE_LAST, AT_OPENING = (NINE - timedelta(days=7), NINE - timedelta(days=1)), (NINE,)
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,8 @@ class _Entry:
     on: date
     title: str
     said: str | None
+    alarms: tuple[timedelta, ...]
+    revision: CardRevision
 
 
 def calendar_of(
@@ -70,15 +78,30 @@ def calendar_of(
             event.add("description", entry.said)
         # The entry does not block anybody's time.
         event.add("transp", "TRANSPARENT")
+        event.add("sequence", entry.revision.number)
+        event.add("created", entry.revision.added_at)
+        event.add("last-modified", entry.revision.changed_at)
+        for trigger in entry.alarms:
+            event.add_component(_alarm(trigger, entry))
         calendar.add_component(event)
     written: bytes = calendar.to_ical()
     return written
 
 
+def _alarm(trigger: timedelta, entry: _Entry) -> Alarm:
+    alarm = Alarm()
+    # What is displayed needs a text, and a private entry has none.
+    alarm.add("action", "AUDIO" if entry.said is None else "DISPLAY")
+    if entry.said is not None:
+        alarm.add("description", entry.title)
+    alarm.add("trigger", trigger)
+    return alarm
+
+
 def _entries(
     tx: Tx, rules: Rulebook, group: GroupView, words: Catalog, references: References, *, is_private: bool
 ) -> Iterator[_Entry]:
-    added_at = cards.added_at(tx, group.id)
+    revisions = cards.revisions(tx, group.id)
     everyone = {person.id: person for person in people.of_group(tx, group.id)}
     # A card of a kind that config/ no longer has is left out.
     current = [card for card in cards.of_group(tx, group.id) if card.retired_at is None and card.kind in rules.kinds]
@@ -87,12 +110,17 @@ def _entries(
     for card in current:
         by_kind[card.person_id][card.kind] = card.expires_on
     for card in current:
+        if card.acknowledged_on is not None:
+            continue
         carrier_ends_on = None if card.carried_by is None else ends.get(card.carried_by)
         is_bound = rules.is_bound(card.kind, card.expires_on, by_kind[card.person_id])
         person = everyone[card.person_id]
         # A UID never changes, so that an entry moves when its card is renewed, and no other installation has it.
-        uid = references.make(CARD, [card.id], added_at[card.id])
-        yield from _of_card(rules, words, person, card, carrier_ends_on, uid, is_bound=is_bound, is_private=is_private)
+        uid = references.make(CARD, [card.id], revisions[card.id].added_at)
+        yield from _of_card(
+            rules, words, person, card, carrier_ends_on, uid, revisions[card.id],
+            is_bound=is_bound, is_private=is_private,
+        )  # fmt: skip
 
 
 def _of_card(
@@ -102,6 +130,7 @@ def _of_card(
     card: CardView,
     carrier_ends_on: date | None,
     uid: str,
+    revision: CardRevision,
     *,
     is_bound: bool,
     is_private: bool,
@@ -118,7 +147,7 @@ def _of_card(
     # What is sent automatically needs no counter.
     last = card.expires_on if rules.kind(card.kind).comes_by_itself else dates.last_counter_day
     if is_private:
-        yield _Entry(f"last-{uid}@{_DOMAIN}", last, said["private"], None)
+        yield _Entry(f"last-{uid}@{_DOMAIN}", last, said["private"], None, BEFORE_LAST, revision)
         return
     thing = {
         "label": safe_label(person.label) or words.section("neutral")["who"],
@@ -128,7 +157,10 @@ def _of_card(
     end = said["end"].format(end=words.word("about_date").format(date=full) if card.is_computed else full)
     counter = said["last"].format(last=words.date(last, "full_date"))
     about = end if rules.kind(card.kind).comes_by_itself else f"{counter}\n{end}"
-    yield _Entry(f"last-{uid}@{_DOMAIN}", last, said["title"].format_map(thing), about)
+    yield _Entry(f"last-{uid}@{_DOMAIN}", last, said["title"].format_map(thing), about, BEFORE_LAST, revision)
     if dates.opens_on is not None:
         title = said["opens_title"].format_map(thing)
-        yield _Entry(f"opens-{uid}@{_DOMAIN}", dates.opens_on, title, f"{said['opens']}\n{end}")
+        # On the first of January no counter is open, and the text of that step waits, too.
+        opens = dates.opens_on if rules.kind(card.kind).comes_by_itself else counter_day_on_or_after(dates.opens_on)
+        text = f"{said['opens']}\n{end}"
+        yield _Entry(f"opens-{uid}@{_DOMAIN}", opens, title, text, AT_OPENING, revision)

@@ -32,7 +32,11 @@ def test_when_each_card_of_a_group_was_added_is_known_by_its_id(rows: Rows) -> N
     first, second = (rows.card(rows.person(group), created_at=at) for at in (NOW, NOW + DAY))
     rows.card(rows.person(rows.group()))
 
-    assert cards.added_at(rows.tx, group) == {first: NOW, second: NOW + DAY}
+    cards.renew(rows.tx, second, expires_on=END + DAY, is_computed=False, next_on=TODAY, now=NOW + 2 * DAY)
+    cards.acknowledge(rows.tx, [second], TODAY)
+    cards.reopen(rows.tx, second, TODAY)
+
+    assert cards.revisions(rows.tx, group) == {first: (NOW, NOW, 0), second: (NOW + DAY, NOW + 2 * DAY, 3)}
 
 
 def test_many_cards_are_added_at_once_and_their_ids_are_in_the_order_of_the_rows(rows: Rows) -> None:

@@ -1,12 +1,13 @@
 """The calendar that a member's programs read: the right days, in the standard's form, and no word too many."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-from icalendar import Calendar
+from icalendar import Calendar, Event
 
 from reminder.domain.model.people import GroupKind, Language, Mode
-from reminder.enrolment import register
+from reminder.domain.rules.hours import is_counter_open
+from reminder.enrolment import cards, register
 from reminder.enrolment.register import PersonChanges
 from reminder.errors import NotFoundError
 from reminder.storage.auth import accounts
@@ -87,7 +88,7 @@ def test_no_calendar_holds_more_than_whose_and_which_card(family: Village, is_pr
 
     plain = read(family, is_private=is_private).replace(b"\r\n ", b"").decode()
 
-    assert not any(word in plain for word in ("つばめ", "203", "090", "+81", "musume", "市役所", "VALARM", "ATTENDEE"))
+    assert not any(word in plain for word in ("つばめ", "203", "090", "+81", "musume", "市役所", "ATTENDEE"))
 
 
 def test_the_form_is_that_of_the_standard(family: Village) -> None:
@@ -213,3 +214,64 @@ def test_the_calendar_of_who_is_no_member_any_more_is_not_found(family: Village)
         read_feed(uow, token)
     with pytest.raises(NotFoundError), family.app.writing() as uow:
         make_feed(uow, member_id=1, is_private=False)
+
+
+def events(written: bytes) -> dict[str, Event]:
+    """By the beginning of its UID: last, opens."""
+    found = Calendar.from_ical(written).walk("VEVENT")
+    return {str(event["UID"]).partition("-")[0]: event for event in found}
+
+
+def test_each_change_of_a_card_has_a_later_revision_of_its_entries(family: Village) -> None:
+    card = family.card("母", END)
+    first = events(read(family))
+    assert {int(event["SEQUENCE"]) for event in first.values()} == {0}
+    assert {event["LAST-MODIFIED"].dt for event in first.values()} == {family.now}
+
+    family.clock.move_to(family.now + timedelta(hours=1))
+    family.renew(card, date(2032, 3, 31))
+    second = events(read(family))
+    with family.app.writing() as uow:
+        cards.acknowledge_card(uow, card_id=card)
+    assert events(read(family)) == {}, "what is done is no date to keep any more"
+    with family.app.writing() as uow:
+        cards.reopen_card(uow, card_id=card)
+    third = events(read(family))
+
+    for name in ("last", "opens"):
+        assert first[name]["UID"] == second[name]["UID"] == third[name]["UID"]
+        assert int(first[name]["SEQUENCE"]) < int(second[name]["SEQUENCE"]) < int(third[name]["SEQUENCE"])
+        assert second[name]["LAST-MODIFIED"].dt == family.now > first[name]["LAST-MODIFIED"].dt
+
+
+@pytest.mark.parametrize("is_private", [False, True])
+def test_an_entry_rings_at_nine_a_week_and_a_day_before_and_when_renewal_begins(
+    family: Village, is_private: bool
+) -> None:
+    family.card("母", END)
+
+    found = events(read(family, is_private=is_private))
+
+    def rings(event: Event) -> list[str]:
+        begins = datetime.combine(event["DTSTART"].dt, time())
+        return [f"{begins + alarm['TRIGGER'].dt:%m-%d %H:%M}" for alarm in event.walk("VALARM")]
+
+    assert rings(found["last"]) == ["03-24 09:00", "03-30 09:00"]
+    if is_private:
+        assert found.keys() == {"last"}
+        assert {str(alarm["ACTION"]) for alarm in found["last"].walk("VALARM")} == {"AUDIO"}
+    else:
+        assert [at[-5:] for at in rings(found["opens"])] == ["09:00"]
+        assert {str(alarm["DESCRIPTION"]) for alarm in found["last"].walk("VALARM")} == {"母：電子証明書"}
+
+
+def test_renewal_begins_on_a_day_on_which_a_counter_is_open(family: Village) -> None:
+    card = family.card("母", END)
+    for end in (date(2027, 3, 31), date(2027, 4, 2), date(2027, 5, 31), date(2027, 8, 3)):
+        if end != END:
+            family.renew(card, end)
+
+        opens = events(read(family))["opens"]["DTSTART"].dt
+
+        assert is_counter_open(opens), end
+    assert opens == date(2027, 5, 6), "renewal begins on the third of May, a holiday like the two days after it"

@@ -74,7 +74,7 @@ def test_companies_are_named_only_where_they_receive_something(
     monkeypatch.setenv("REMINDER_PUBLIC_URL", "https://kigen.example.jp")
     monkeypatch.setenv("REMINDER_TWILIO_ACCOUNT_SID", "AC1")
     monkeypatch.setenv("REMINDER_TWILIO_AUTH_TOKEN", "secret")
-    monkeypatch.setenv("REMINDER_TWILIO_FROM", "KIGEN")
+    monkeypatch.setenv("REMINDER_TWILIO_FROM", "+15005550006")
     monkeypatch.setenv("REMINDER_LINE_TOKEN", "secret")
     with fresh_village_factory() as village:
         connected = seen(Browser(village))
