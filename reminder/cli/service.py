@@ -29,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(migrate)
     app.command()(doctor)
     app.command()(health)
+    app.command()(fetch)
     channel = typer.Typer(
         help="Channels that were held back. Example: reminder channel resume sms",
         no_args_is_help=True,
@@ -263,6 +264,46 @@ def health(as_json: bool = AsJson) -> None:
         sentences = app.rules.wording.of(terminal_language()).section("trouble")
     print_answer(health_as_json(found, sentences), as_json=as_json, plain=health_shown(found, sentences))
     if not found.is_ready:
+        raise typer.Exit(1)
+
+
+def fetch(
+    hours: Annotated[int, typer.Option(help="How many hours back.", min=1, max=168)] = 24,
+    as_json: bool = AsJson,
+) -> None:
+    """Ask the providers for receipts and texts that have not reached us, and store them for the next pass.
+
+    The worker does so at its start, after each gap, every hour and in the evening.
+
+    Example: reminder fetch --hours 6
+    """
+    from reminder.cli.app_context import opened_app
+    from reminder.delivery import provider_lists
+    from reminder.worker.fetching import fetch as fetch_lists
+
+    with opened_app() as app:
+        names = list(provider_lists.listed(app.channels))
+        with app.writing() as uow:
+            provider_lists.want(uow, names, uow.now - timedelta(hours=hours))
+        found = fetch_lists(app, names)
+    said = [
+        {
+            "channel": one.channel,
+            "receipts": one.receipts,
+            "texts": one.texts,
+            "is_all": one.is_all,
+            "failure": one.failure,
+        }
+        for one in found
+    ]
+    lines = [
+        f"{one.channel}: {one.receipts} receipts and {one.texts} texts that were not known"
+        + ("" if one.is_all else f"; not read to the end ({one.failure or 'the worker goes on'})")
+        for one in found
+    ]
+    plain = "\n".join(lines) if lines else "there is no provider that lists what it has carried"
+    print_answer({"fetched": said}, as_json=as_json, plain=plain)
+    if any(one.failure for one in found):
         raise typer.Exit(1)
 
 

@@ -1,24 +1,26 @@
 """The inbox: reads and stores replies at once, without any number in them; the next pass acts on them."""
 
 import logging
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reminder.conversation import reply_handlers, unclear
 from reminder.conversation.reply_handlers import ReplyContext
 from reminder.domain.model.consent_records import ConsentAct, ConsentWay
 from reminder.domain.model.notices import NoticeKind
+from reminder.domain.model.provider_history import ListedText
 from reminder.domain.parsing import addresses
 from reminder.domain.parsing import replies as reading
 from reminder.domain.parsing.replies import Consent, Intent
-from reminder.domain.rules.consent_standing import has_refused, is_stopped_for_all
+from reminder.domain.rules.consent_standing import has_refused, is_stopped_for_all, refusal_for
 from reminder.domain.rules.reply_routing import Conversation, Reach, route
 from reminder.errors import ForbiddenNumberError, RefusedInputError
 from reminder.guard.text import clean
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.registry import consents, contacts, groups, people
-from reminder.storage.reminders import conversations, notices, replies, unclear_replies
+from reminder.storage.registry.contacts import Speaker
+from reminder.storage.reminders import conversations, inbound_text_ids, notices, replies, unclear_replies
 from reminder.storage.reminders.replies import ReplyView
 from reminder.storage.runtime import set_aside
 
@@ -36,11 +38,25 @@ _OF_THE_NUMBER = (Intent.STOP, Intent.START, Intent.WRONG_PERSON)
 
 @dataclass(frozen=True)
 class InboundText:
-    """A text as the provider reports it; `sender` is its number, E.164."""
+    """A text as the provider reports it; `sender` is its number, E.164.
+
+    `at`: when the provider received it (aware UTC), of one that was fetched later; None: just now.
+    """
 
     provider_id: str
     sender: str
     text: str
+    at: datetime | None = None
+
+
+def keep_listed(uow: UnitOfWork, listed: ListedText) -> bool:
+    """Store a text that the provider lists, as of its own time; return False for one that was heard before."""
+    if not inbound_text_ids.note(uow.tx, listed.provider_id, uow.now):
+        return False
+    # Its time is the provider's: it may seem to come from the future.
+    at = None if listed.at is None else min(listed.at, uow.now)
+    _keep(uow, InboundText(listed.provider_id, listed.sender, listed.text, at))
+    return True
 
 
 def keep(uow: UnitOfWork, inbound: InboundText) -> bool:
@@ -50,6 +66,14 @@ def keep(uow: UnitOfWork, inbound: InboundText) -> bool:
     ever sent, who may only say stop. That is recorded in the ledger of consents whoever says it: whoever enters the
     number later must not write to it.
     """
+    if not inbound_text_ids.note(uow.tx, inbound.provider_id, uow.now):
+        return True
+    return _keep(uow, inbound)
+
+
+def _keep(uow: UnitOfWork, inbound: InboundText) -> bool:
+    # What is recorded has the time of the text: it answers what had been sent by then, and undoes nothing later.
+    uow = uow if inbound.at is None else replace(uow, now=inbound.at)
     try:
         address = addresses.read_sms_number(inbound.sender)
     except RefusedInputError:
@@ -102,7 +126,8 @@ def _record(uow: UnitOfWork, address: str, intent: Intent, known: Collection[Con
 
     A start is recorded only where it takes something back.
     """
-    records = consents.of_addresses(uow.tx, uow.keys, [address])[address]
+    every = consents.of_addresses(uow.tx, uow.keys, [address])[address]
+    records = [one for one in every if one.at <= uow.now]
     said: list[tuple[ConsentAct, int | None]] = []
     if intent is Intent.STOP:
         said.append((ConsentAct.WITHDREW, None))
@@ -175,6 +200,26 @@ def _act_on_next(units: UnitsOfWork, now: datetime) -> bool:
     return True
 
 
+def _still_said(uow: UnitOfWork, reply: ReplyView, speakers: Sequence[Speaker]) -> list[Speaker]:
+    """Return those for whom the words about their number still stand: nothing later has taken them back.
+
+    Texts may be heard late, after others of the same owner.
+    """
+    said = consents.of_contacts(uow.tx, [one.contact_id for one in speakers])
+    standing = []
+    for one in speakers:
+        records = said[one.contact_id]
+        refusal = refusal_for(records, one.group_id)
+        if reply.intent is Intent.START:
+            is_undone = refusal is not None and refusal.at > reply.received_at
+        else:
+            later = any(record.at > reply.received_at for record in records)
+            is_undone = later and refusal is None
+        if not is_undone:
+            standing.append(one)
+    return standing
+
+
 def _hand_to_family(uow: UnitOfWork, reply_id: int) -> None:
     """Ask those around the person of a reply to look at it, once, however often the reply is tried again."""
     contact_id = replies.contact_of(uow.tx, reply_id)
@@ -191,6 +236,10 @@ def _act(uow: UnitOfWork, reply: ReplyView) -> None:
     speakers = (contacts.speakers_at_number if is_of_number else contacts.speakers)(uow.tx, reply.contact_id)
     if not speakers:
         return
+    if is_of_number:
+        speakers = _still_said(uow, reply, speakers)
+        if not speakers:
+            return
     itself = speakers[0]
     for group_id in sorted({speaker.group_id for speaker in speakers} if is_of_number else {itself.group_id}):
         groups.lock(uow.tx, group_id)

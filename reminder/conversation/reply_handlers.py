@@ -10,7 +10,7 @@ from reminder.domain.model.messages import CancelReason, MessageKind, Urgency
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import Audience, ConsentHow, ContactState, StoppedBy
 from reminder.domain.parsing.replies import Consent, Intent, digit_of, read_consent
-from reminder.domain.rules import escalation_policy
+from reminder.domain.rules import escalation_policy, hours
 from reminder.domain.rules.consent_standing import has_consented
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
@@ -28,6 +28,8 @@ from reminder.storage.runtime import activity_log
 
 # A telephone that answers every message by itself would exchange messages with us for ever.
 MOST_ANSWERS = 3
+# So long somebody waits for an answer beside the telephone.
+STILL_WAITED_FOR = timedelta(minutes=15)
 # A "thank you" is answered once in this time.
 THANKED_ONCE_IN = timedelta(days=30)
 # What a person of a suspended group still gets: that their "no" was heard.
@@ -51,8 +53,8 @@ class ReplyContext:
 
     @property
     def questions(self) -> list[Question]:
-        """Return the open questions of this person at this telephone."""
-        return questions.open_at(self.uow.tx, [self.speaker.contact_id], self.uow.now)
+        """Return the questions of this person at this telephone that were open at the reply, and still are."""
+        return questions.open_at(self.uow.tx, [self.speaker.contact_id], self.reply.received_at)
 
     @property
     def is_shared(self) -> bool:
@@ -81,6 +83,7 @@ class ReplyContext:
             day=day,
             most=most_answers(self.speakers, self.group.id),
             is_at_shared_phone=self.is_shared,
+            is_late=self.uow.now - self.reply.received_at > STILL_WAITED_FOR,
         )
 
 
@@ -105,10 +108,12 @@ def answer(
     most: int,
     is_at_shared_phone: bool,
     is_named: bool = True,
+    is_late: bool = False,
 ) -> None:
     """Answer a person by a text at once; `name`: of notices.ANSWERS, `most`: answers a day to this telephone.
 
-    `is_named`: False where it is not known which person of the group is meant.
+    `is_named`: False where it is not known which person of the group is meant. `is_late`: nobody waits for it beside
+    the telephone any more, so it leaves at an hour at which people are written to.
     """
     if not speaker.channel.can.is_two_way or not uow.rules.two_way or speaker.person_id is None:
         return
@@ -126,6 +131,7 @@ def answer(
     code = codes[0] if codes else None
     reads = reader(recipient, person, Audience.PERSON, group, reply_code=code, is_shared=is_at_shared_phone)
     composed = uow.rules.composer.answer(reads, name, day=day, is_named=is_named)
+    at = hours.next_allowed(uow.now, person.mode, Audience.PERSON, speaker.channel) if is_late else uow.now
     draft = MessageDraft(
         key=key,
         kind=MessageKind.ANSWER,
@@ -136,8 +142,8 @@ def answer(
         subject=None,
         text=composed.text,
         segments=composed.segments,
-        scheduled_at=uow.now,
-        expires_at=uow.now + ANSWERED_FOR,
+        scheduled_at=at,
+        expires_at=at + ANSWERED_FOR,
         urgency=Urgency.ANSWER,
     )
     queue.add(uow.tx, uow.keys, [draft], uow.now)

@@ -60,6 +60,7 @@ from reminder.web.support.authorization import (
     is_https,
 )
 from reminder.web.support.confirmation import NotProvedError, ProofNeededError
+from reminder.web.support.liveness import WEBHOOKS, WebLiveness
 from reminder.web.support.page_catalog import read_pages
 from reminder.web.support.refused_requests import CLIENT_GONE, REFUSED_CODE, RefusedRequests, cause_of, note_refusal
 from reminder.web.support.rendering import go, language_of, local_path, page, with_cookie, words_of
@@ -101,6 +102,7 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.state.health = RecentHealth()
     web.state.rates = RequestRates()
     web.state.refused_requests = RefusedRequests()
+    web.state.liveness = WebLiveness()
     web.state.sheet_bodies = SheetBodies()
     web.include_router(webhooks.router)
     web.include_router(public.public)
@@ -175,7 +177,9 @@ class RequestGuard:
             await self._inner(scope, _bounded(scope, receive), with_headers)
 
     def _count(self, scope: Scope, status: int) -> None:
-        """Count the answer if it is one that strangers cause."""
+        """Count the answer if it is one that strangers cause, and note a provider's call that was lost."""
+        if status >= 500 and scope["path"].startswith(WEBHOOKS):
+            _note_missed(scope["app"])
         code = str(scope.get("state", {}).get(REFUSED_CODE, ""))
         cause = cause_of(scope["method"], scope["path"], status, code)
         if cause is not None:
@@ -355,7 +359,14 @@ async def _cut_off(request: Request, _raised: Exception) -> Response:
 
 async def _broke(request: Request, _raised: Exception) -> Response:
     """Return the answer to an unexpected error, which the server logs. The request guard does not see this answer."""
+    if request.url.path.startswith(WEBHOOKS):
+        _note_missed(request.app)
     return problem(request, KigenError("failure"), headers=headers_of(request.app.state.app.settings))
+
+
+def _note_missed(web: FastAPI) -> None:
+    liveness: WebLiveness = web.state.liveness
+    liveness.note_missed(web.state.app.clock.now())
 
 
 def _malformed(request: Request, _raised: Exception) -> Response:

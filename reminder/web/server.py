@@ -15,7 +15,7 @@ from reminder import garbage
 from reminder.clock import pause
 from reminder.domain.model.people import Language
 from reminder.domain.text.error_messages import explain
-from reminder.errors import KigenError, RefusedInputError
+from reminder.errors import DatabaseNotReadyError, KigenError, RefusedInputError
 from reminder.settings import ON_THIS_MACHINE
 from reminder.web.app import create_web
 from reminder.web.connections import (
@@ -26,6 +26,7 @@ from reminder.web.connections import (
     most_connections,
     whole_answer,
 )
+from reminder.web.support.liveness import RECORDED_EVERY, WebLiveness
 from reminder.web.support.network import TrustedProxies
 from reminder.web.support.refused_requests import STORED_EVERY, RefusedRequests
 from reminder.web.support.security_headers import headers_of
@@ -60,6 +61,7 @@ def run(app: App, listening: socket.socket, *, beside: AbstractContextManager[ob
         beside_requests = (
             asyncio.create_task(keep_threads_few(app.settings.web_threads)),
             asyncio.create_task(store_refused_requests(app, web.state.refused_requests)),
+            asyncio.create_task(record_liveness(app, web.state.liveness)),
         )
         with beside or nullcontext():
             yield
@@ -105,6 +107,23 @@ async def store_refused_requests(app: App, refused: RefusedRequests) -> None:
     while True:
         await pause(STORED_EVERY)
         await to_thread.run_sync(store, app, refused)
+
+
+async def record_liveness(app: App, liveness: WebLiveness) -> None:
+    """Record again and again that this process lives, until this is cancelled."""
+    while True:
+        await to_thread.run_sync(record_once, app, liveness)
+        await pause(RECORDED_EVERY)
+
+
+def record_once(app: App, liveness: WebLiveness) -> None:
+    """Record that this process lives. What cannot be recorded now is recorded when the database is back."""
+    try:
+        liveness.record(app)
+    except DatabaseNotReadyError:
+        pass  # every request says so
+    except Exception:
+        log.exception("it could not be recorded that the web server is there")
 
 
 def store(app: App, refused: RefusedRequests) -> None:

@@ -21,6 +21,7 @@ from reminder.settings import Settings
 from reminder.storage.maintenance.audit import database_clock
 from reminder.upkeep import clock_step
 from reminder.wiring import App
+from reminder.worker.fetching import fetch_due
 from reminder.worker.jobs import audit_once, prepare, send, work_on_imports
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ SEND_SECONDS = 1.0
 CODE_SECONDS = 0.5
 IMPORT_SECONDS = 1.0
 AUDIT_SECONDS = 60.0
+FETCH_SECONDS = 15.0
 # Less than the time that is left of a lease between two renewals.
 MOST_APART = timedelta(minutes=2)
 # Less is drift, or a machine that was busy.
@@ -91,6 +93,10 @@ def _import(app: App, goes_on: GoesOn) -> None:
     work_on_imports(app, goes_on)
 
 
+def _fetch(app: App, _goes_on: GoesOn) -> None:
+    fetch_due(app)
+
+
 def _audit(app: App, _goes_on: GoesOn) -> None:
     troubles = audit_once(app)
     if troubles:
@@ -121,6 +127,14 @@ INTERVAL_JOBS = (
         lambda _: IMPORT_SECONDS,
         _import,
         failure="a sheet could not be worked on; the next run goes on with it",
+    ),
+    # What providers have said while we, or the way to us, were away.
+    IntervalJob(
+        "fetch",
+        lambda _: FETCH_SECONDS,
+        _fetch,
+        failure="the lists of providers could not be read; the next run reads them",
+        needs_right_clock=True,
     ),
     # Not at once: before the first pass every audit after an outage would report a silent worker.
     IntervalJob(

@@ -25,6 +25,7 @@ NEEDS_KEYS = {
     "run-once": [],
     "tick": [],
     "health": [],
+    "fetch": [],
     "simulate": ["--from", "2026-12-01", "--until", "2026-12-31", "--of-current"],
     "list": ["contacts"],
     "activity check": [],

@@ -6,7 +6,8 @@
         ...                                           # the program under test posts to twilio.url
         twilio.deliver_all()                          # signed receipts to the StatusCallback of each text
 
-It answers POST and GET /2010-04-01/Accounts/{sid}/Messages.json in the shapes of Twilio's OpenAPI document. Faults are
+It answers POST and GET /2010-04-01/Accounts/{sid}/Messages.json and Calls.json in the shapes of Twilio's OpenAPI
+document, with its filters and pages. Faults are
 ordered with `script`, lost answers with `hold_answers`, a list that lags behind with `hide_new_texts`.
 """
 
@@ -88,6 +89,16 @@ class Text:
     created_at: datetime
     status: str
     error_code: int | None = None
+    sender: str | None = None  # of one that was sent to us
+    answered_by: str | None = None  # of a call
+
+    @property
+    def is_inbound(self) -> bool:
+        return self.sender is not None
+
+    @property
+    def sent_at(self) -> datetime | None:
+        return None if self.status in ("queued", "accepted") else self.created_at
 
     @property
     def status_callback(self) -> str | None:
@@ -311,6 +322,27 @@ class FakeTwilio:
 
     # ── receipts and replies ──
 
+    def receive(self, sender: str, body: str) -> Text:
+        """A text to our own number. Twilio lists it; `inbound` makes its call, which may be lost."""
+        with self._changed:
+            sid = "SM" + hashlib.sha256(f"{self.url} in {len(self.texts)}".encode()).hexdigest()[:32]
+            text = Text(sid, SENDER, body, {}, self.now().astimezone(UTC), "received", sender=sender)
+            self.texts.append(text)
+        return text
+
+    def inbound(self, text: Text, url: str) -> Callback:
+        """The signed call about a text that was received."""
+        fields = [("MessageSid", text.sid), ("From", text.sender or ""), ("To", text.to), ("Body", text.body)]
+        return self.signed(url, fields)
+
+    def end(
+        self, sid: str, status: str = "delivered", error_code: int | None = None, answered_by: str | None = None
+    ) -> None:
+        """What became of a text or a call, of which Twilio's call is lost."""
+        with self._changed:
+            one = next(one for one in (*self.texts, *self.rings) if one.sid == sid)
+            one.status, one.error_code, one.answered_by = status, error_code, answered_by
+
     def deliver(
         self, sid: str, status: str = "delivered", error_code: int | None = None, *, forged: bool = False
     ) -> int:
@@ -395,19 +427,25 @@ class FakeTwilio:
     async def _list_calls(self, request: web.Request) -> web.StreamResponse:
         with self._changed:
             behaviour = self._list_script.popleft() if self._list_script else Behaviour(accepts=False, status=200)
+            query = request.query
             rows = [
-                self._call_row(call) for call in reversed(self.rings) if call.to == request.query.get("To", call.to)
+                self._call_row(call)
+                for call in reversed(self.rings)
+                if call.to == query.get("To", call.to)
+                and call.status == query.get("Status", call.status)
+                and _is_of_time(call.created_at, query, "StartTime")
             ]
-        return await self._answer(
-            request, behaviour, {"calls": rows, "page": 0, "page_size": 50, "next_page_uri": None}
-        )
+        if not self._signed_in(request):
+            behaviour = refuse(401, 20003)
+        return await self._answer(request, behaviour, self._paged(request, "calls", rows))
 
     def _call_row(self, call: Text) -> dict[str, object]:
         return {
             "account_sid": self.account_sid,
-            "answered_by": None,
+            "answered_by": call.answered_by,
             "api_version": "2010-04-01",
             "date_created": format_datetime(call.created_at),
+            "start_time": None if call.status in ("queued", "ringing") else format_datetime(call.created_at),
             "direction": "outbound-api",
             "from": call.form.get("From"),
             "sid": call.sid,
@@ -473,12 +511,12 @@ class FakeTwilio:
             "api_version": "2010-04-01",
             "body": text.body,
             "date_created": created,
-            "date_sent": None if text.status in ("queued", "accepted") else created,
+            "date_sent": None if text.sent_at is None else created,
             "date_updated": created,
-            "direction": "outbound-api",
+            "direction": "inbound" if text.is_inbound else "outbound-api",
             "error_code": text.error_code,
             "error_message": None,
-            "from": text.form.get("From"),
+            "from": text.sender or text.form.get("From"),
             "messaging_service_sid": text.form.get("MessagingServiceSid"),
             "num_media": "0",
             "num_segments": "0" if "MessagingServiceSid" in text.form else "1",
@@ -493,22 +531,31 @@ class FakeTwilio:
 
     def _page(self, request: web.Request) -> dict[str, object]:
         query = request.query
-        size, number = int(query.get("PageSize", "50")), int(query.get("Page", "0"))
         with self._changed:
             shown = self.texts[: self._hidden_from]
         listed_until = self.now() - timedelta(seconds=self.list_lag_seconds)
         rows = [
-            text for text in reversed(shown) if text.created_at <= listed_until and query.get("To") in (None, text.to)
+            self._row(text)
+            for text in reversed(shown)
+            if text.created_at <= listed_until
+            and query.get("To") in (None, text.to)
+            and query.get("From") in (None, text.sender or text.form.get("From"))
+            and _is_of_time(text.sent_at, query, "DateSent")
         ]
+        return self._paged(request, "messages", rows)
+
+    def _paged(self, request: web.Request, what: str, rows: Sequence[Mapping[str, object]]) -> dict[str, object]:
+        query = request.query
+        size, number = min(int(query.get("PageSize", "50")), 1000), int(query.get("Page", "0"))
         start = number * size
-        base = f"/2010-04-01/Accounts/{self.account_sid}/Messages.json"
+        base = request.path
 
         def uri(page: int) -> str:
-            kept = {name: query[name] for name in ("To", "PageSize") if name in query}
+            kept = {name: value for name, value in query.items() if name not in ("Page", "PageToken")}
             return f"{base}?{urlencode({**kept, 'Page': page, 'PageToken': f'PASM{page}'})}"
 
         return {
-            "messages": [self._row(text) for text in rows[start : start + size]],
+            what: rows[start : start + size],
             "page": number,
             "page_size": size,
             "start": start,
@@ -542,6 +589,25 @@ def sign(token: str, url: str, fields: Sequence[tuple[str, str]]) -> str:
     """X-Twilio-Signature, written from Twilio's security page and not with the SDK that is to check it."""
     signed = url + "".join(name + value for name, value in sorted(set(fields)))
     return base64.b64encode(hmac.new(token.encode(), signed.encode(), hashlib.sha1).digest()).decode()
+
+
+def _is_of_time(at: datetime | None, query: Mapping[str, str], name: str) -> bool:
+    """Whether a row is listed by the filters on its time: dates or instants in UTC, each of them inclusive.
+
+    One that has no time yet is not listed by any of them.
+    """
+    given = {suffix: query[f"{name}{suffix}"] for suffix in ("", "<", ">") if f"{name}{suffix}" in query}
+    if not given or at is None:
+        return not given
+    for suffix, value in given.items():
+        is_date = len(value) == len("2026-12-01")
+        bound = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        bound = bound.replace(tzinfo=UTC) if bound.tzinfo is None else bound
+        last = bound + timedelta(days=1) - timedelta(microseconds=1) if is_date else bound
+        fits = {"": bound <= at <= last, "<": at <= last, ">": at >= bound}
+        if not fits[suffix]:
+            return False
+    return True
 
 
 def _error(behaviour: Behaviour) -> dict[str, object]:

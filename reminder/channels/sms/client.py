@@ -12,17 +12,24 @@ from reminder.channels.twilio.transport import (
     CLOCK_SLACK,
     FAILURES,
     Transport,
+    address_of,
+    asking_failed,
+    fate_of,
+    following,
     last_answer,
     meaning,
     report_of,
 )
+from reminder.channels.twilio.webhooks import read_listed_text
 from reminder.domain.model.messages import Accepted, ListedEntries, ListedEntry, Outgoing, ProviderReport
+from reminder.domain.model.provider_history import HistoryPage, ListedFate, ListedText
 from reminder.errors import TemporaryChannelError, UnknownOutcomeError
 
 # A text that waited longer than four hours would arrive in the evening; our own schedule decides about that.
 VALID_SECONDS = 4 * 60 * 60
 
 PAGE_SIZE = 100
+MOST_A_PAGE = 1000
 PAGES = 3  # and one more, to know whether the list ends there
 
 
@@ -47,6 +54,7 @@ class TwilioSms:
         timeout: float = 10,
     ) -> None:
         self._transport = Transport(base_url, timeout)
+        self._path = f"/2010-04-01/Accounts/{account_sid}/Messages.json"
         self._messages = Client(account_sid, auth_token, http_client=self._transport).messages
         self._sender = {"messaging_service_sid": messaging_service_sid} if messaging_service_sid else {"from_": sender}
         self._public_url = public_url.rstrip("/") if public_url else None
@@ -84,8 +92,7 @@ class TwilioSms:
         try:
             return await self._find(outgoing.address, outgoing.text, earliest, others)
         except FAILURES as failure:
-            retry_after = answered.retry_after if (answered := last_answer.get()) else None
-            raise TemporaryChannelError(meaning(failure).reason, retry_after) from None
+            raise asking_failed(failure) from None
 
     async def _find(self, address: str, text: str, earliest: datetime, others: Collection[str]) -> ListedEntries:
         page: Page | None = await self._messages.page_async(to=address, page_size=PAGE_SIZE)
@@ -107,6 +114,29 @@ class TwilioSms:
             raise TemporaryChannelError("list_too_long")
         return ListedEntries(tuple(found))
 
+    async def history(self, since: datetime, page: str | None) -> HistoryPage:
+        """Return the texts in both directions that Twilio dates since then; see ProviderHistory."""
+        last_answer.set(None)
+        try:
+            listed = await self._listed(since, page)
+            fates, texts = list[ListedFate](), list[ListedText]()
+            for row in listed:
+                if row.direction == "inbound":
+                    text = read_listed_text(row.sid, row.from_, row.body, row.date_sent or row.date_created)
+                    texts += [] if text is None else [text]
+                else:
+                    fate = fate_of(row.sid, report_of(row.status, row.error_code))
+                    fates += [] if fate is None else [fate]
+            return HistoryPage(tuple(fates), tuple(texts), following(listed, self._path))
+        except FAILURES as failure:
+            raise asking_failed(failure) from None
+
+    async def _listed(self, since: datetime, page: str | None) -> Page:
+        if page is not None and (address := address_of(page, self._path)) is not None:
+            return await self._messages.get_page_async(address)
+        # The SDK writes an instant without its zone.
+        return await self._messages.page_async(date_sent_after=since.astimezone(UTC), page_size=MOST_A_PAGE)
+
     async def look_up(self, address: str, provider_id: str) -> ProviderReport | None:
         """Return the state of one of the latest texts to this number; raises TemporaryChannelError."""
         last_answer.set(None)
@@ -114,7 +144,7 @@ class TwilioSms:
             page = await self._messages.page_async(to=address, page_size=PAGE_SIZE)
             found = next((row for row in page if row.sid == provider_id), None)
         except FAILURES as failure:
-            raise TemporaryChannelError(meaning(failure).reason) from None
+            raise asking_failed(failure) from None
         return None if found is None else report_of(found.status, found.error_code)
 
     async def close(self) -> None:

@@ -11,15 +11,17 @@ from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 from twilio.base.exceptions import TwilioException
+from twilio.base.page import Page
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.http.response import Response
 from yarl import URL
 
 from reminder.channels.http_answers import is_certain_refusal
 from reminder.channels.twilio.errors import LEAST_OWN_CODE, fault_of_twilio
-from reminder.channels.twilio.webhooks import read_status
+from reminder.channels.twilio.webhooks import is_sid, read_status
 from reminder.domain.model.channels import Fault
 from reminder.domain.model.messages import ProviderReport
+from reminder.domain.model.provider_history import ListedFate
 from reminder.errors import (
     ChannelError,
     PermanentChannelError,
@@ -37,6 +39,9 @@ KEPT_OPEN_SECONDS = 2
 
 # Twilio's clock and ours may differ, and a text may be created a moment before our own record of the lease.
 CLOCK_SLACK = timedelta(seconds=120)
+
+# What names a page of a list is stored; Twilio uses some hundred characters.
+LONGEST_PAGE_NAME = 400
 
 LONGEST_RETRY_AFTER = 24 * 60 * 60.0
 
@@ -104,6 +109,27 @@ def meaning(failure: BaseException) -> ChannelError:
     return UnknownOutcomeError("unreadable")
 
 
+# The SDK's addresses; the transport puts another server in its place.
+_API = "https://api.twilio.com"
+
+
+def asking_failed(failure: BaseException) -> TemporaryChannelError:
+    """Return the error for a list that could not be read."""
+    retry_after = answered.retry_after if (answered := last_answer.get()) else None
+    return TemporaryChannelError(meaning(failure).reason, retry_after)
+
+
+def following(page: Page, path: str) -> str | None:
+    """Return what names the page after this one, None for the last. `path`: that of the list; no other is followed."""
+    parts = urlsplit(page.next_page_url or "")
+    return f"{parts.path}?{parts.query}" if parts.path == path and len(parts.query) <= LONGEST_PAGE_NAME else None
+
+
+def address_of(page: str, path: str) -> str | None:
+    """Return the address of a page that `following` has named, None for any other text."""
+    return f"{_API}{page}" if page.startswith(f"{path}?") else None
+
+
 def report_of(
     status: object, error_code: object = None, *, seconds: object = None, answered_by: object = None
 ) -> ProviderReport | None:
@@ -113,6 +139,13 @@ def report_of(
         return None
     code = _number(error_code)
     return ProviderReport(status_, None if code is None else str(code), _number(seconds))
+
+
+def fate_of(sid: object, report: ProviderReport | None) -> ListedFate | None:
+    """Return what a row of a list says; None for one without an id or a status of Twilio's."""
+    if report is None or not is_sid(sid):
+        return None
+    return ListedFate(str(sid), report.status, report.error_code, report.seconds)
 
 
 def _number(value: object) -> int | None:

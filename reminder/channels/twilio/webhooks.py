@@ -3,13 +3,17 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from twilio.request_validator import HMAC_SHA1, HMAC_SHA256, RequestValidator, get_signature_algorithm
+
+from reminder.domain.model.provider_history import ListedText
 
 Form = Mapping[str, str] | Sequence[tuple[str, str]]
 
 _SID = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
 _STATUS = re.compile(r"[a-z][a-z_]{0,19}")
+_MACHINES = ("machine", "fax")
 _ERROR_CODE = re.compile(r"[1-9][0-9]{3,5}")
 _SECONDS = re.compile(r"[0-9]{1,6}")
 _ANSWERED_BY = re.compile(r"[a-z_]{1,20}")
@@ -91,6 +95,18 @@ def parse_status(form: Form) -> StatusReceipt | None:
     )
 
 
+def read_listed_text(provider_id: object, sender: object, text: object, at: datetime | None) -> ListedText | None:
+    """Return an inbound text of a list; None for one without an id or a sender."""
+    if not is_sid(provider_id) or not sender:
+        return None
+    return ListedText(str(provider_id), str(sender), str(text or ""), at)
+
+
+def is_sid(value: object) -> bool:
+    """Return whether this is an id of Twilio's."""
+    return isinstance(value, str) and _SID.fullmatch(value) is not None
+
+
 def read_status(word: str, answered_by: str = "") -> str:
     """Return Twilio's word for a state as receipts have it, "" for none; a call that a machine has taken: machine."""
     status = word.replace("-", "_")
@@ -105,7 +121,7 @@ def _answered_by(fields: _Fields) -> str:
 
 
 def _is_machine(answered_by: str) -> bool:
-    return answered_by.startswith(("machine", "fax"))
+    return answered_by.startswith(_MACHINES)
 
 
 @dataclass(frozen=True)

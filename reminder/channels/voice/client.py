@@ -1,7 +1,7 @@
 """The client of Twilio's calls: it requests a call, asks for its outcome, and renders its turns as TwiML."""
 
 from collections.abc import Collection
-from datetime import UTC
+from datetime import UTC, datetime
 
 from twilio.rest import Client
 from twilio.twiml.voice_response import Gather, Say, VoiceResponse
@@ -10,13 +10,18 @@ from reminder.channels.twilio.transport import (
     CLOCK_SLACK,
     FAILURES,
     Transport,
+    address_of,
+    asking_failed,
+    fate_of,
+    following,
     last_answer,
     meaning,
     report_of,
 )
 from reminder.domain.model.messages import Accepted, ListedEntries, ListedEntry, Outgoing, ProviderReport
+from reminder.domain.model.provider_history import HistoryPage
 from reminder.domain.text.call_scripts import Turn
-from reminder.errors import TemporaryChannelError, UnknownOutcomeError
+from reminder.errors import UnknownOutcomeError
 
 # The ringing time: an elderly person needs time to walk to the telephone.
 RINGS_SECONDS = 40
@@ -25,6 +30,7 @@ WAITS_SECONDS = 8
 BETWEEN_SENTENCES = "800ms"
 
 PAGE_SIZE = 50
+MOST_A_PAGE = 1000
 
 
 class TwilioVoice:
@@ -46,6 +52,7 @@ class TwilioVoice:
         timeout: float = 10,
     ) -> None:
         self._transport = Transport(base_url, timeout)
+        self._path = f"/2010-04-01/Accounts/{account_sid}/Calls.json"
         self._calls = Client(account_sid, auth_token, http_client=self._transport).calls
         self._sender = sender
         self._public_url = public_url.rstrip("/")
@@ -86,8 +93,26 @@ class TwilioVoice:
                 )
             )
         except FAILURES as failure:
-            retry_after = answered.retry_after if (answered := last_answer.get()) else None
-            raise TemporaryChannelError(meaning(failure).reason, retry_after) from None
+            raise asking_failed(failure) from None
+
+    async def history(self, since: datetime, page: str | None) -> HistoryPage:
+        """Return the calls that began since then; see ProviderHistory."""
+        last_answer.set(None)
+        try:
+            address = None if page is None else address_of(page, self._path)
+            if address is not None:
+                listed = await self._calls.get_page_async(address)
+            else:
+                listed = await self._calls.page_async(start_time_after=since.astimezone(UTC), page_size=MOST_A_PAGE)
+            found = [
+                fate_of(row.sid, report_of(row.status, seconds=row.duration, answered_by=row.answered_by))
+                for row in listed
+                if row.direction != "inbound"
+            ]
+            fates = tuple(one for one in found if one is not None)
+            return HistoryPage(fates, (), following(listed, self._path))
+        except FAILURES as failure:
+            raise asking_failed(failure) from None
 
     async def look_up(self, address: str, provider_id: str) -> ProviderReport | None:
         """Return the state of one of the latest calls to this number; raises TemporaryChannelError."""
@@ -96,7 +121,7 @@ class TwilioVoice:
             page = await self._calls.page_async(to=address, page_size=PAGE_SIZE)
             found = next((row for row in page if row.sid == provider_id), None)
         except FAILURES as failure:
-            raise TemporaryChannelError(meaning(failure).reason) from None
+            raise asking_failed(failure) from None
         if found is None:
             return None
         return report_of(found.status, seconds=found.duration, answered_by=found.answered_by)

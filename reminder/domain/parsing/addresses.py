@@ -8,6 +8,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import unquote
 
 import phonenumbers
 from email_validator import validate_email
@@ -123,10 +124,27 @@ _OLD_CARRIER = re.compile(
 )
 
 
+# The old carriers' shapes, and needless quotes, as other programs write them.
+_QUOTED = re.compile(r"\"(?P<local>[A-Za-z0-9._+-]{1,64})\"@(?P<domain>[^@\"]{1,253})")
+
+
+def _bare(text: str) -> str:
+    """Return the address alone, out of what a program has put around it: a link's mailto:, a name, quotes."""
+    if text[:7].lower() == "mailto:":
+        text = unquote(text[7:].partition("?")[0]).strip()
+    if text.endswith(">") and text.count("<") == text.count(">") == 1:
+        name, _, address = text[:-1].partition("<")
+        if not any(mark in name for mark in "@,;"):
+            text = address.strip()
+    quoted = _QUOTED.fullmatch(text)
+    return text if quoted is None else f"{quoted['local']}@{quoted['domain']}"
+
+
 def read_email(text: str, *, field: str = FIELD) -> str:
     """Return the address as given, with its domain in small letters; does not use the network.
 
-    Raises AddressError, or ForbiddenNumberError for twelve digits in it, before or behind the @.
+    A name in front of it, mailto: and needless quotes are left out. Raises AddressError, or ForbiddenNumberError for
+    twelve digits in it, before or behind the @.
     """
     # Characters that are not seen may be pasted with it; the visible ones are counted below.
     if len(text) > 2 * LONGEST_EMAIL:
@@ -138,6 +156,7 @@ def read_email(text: str, *, field: str = FIELD) -> str:
         raise ForbiddenNumberError(field=field, looks_like=looks_like)
     if len(plain) > LONGEST_EMAIL:
         raise AddressError("email_unreadable", field=field)
+    plain = _bare(plain)
     old = _OLD_CARRIER.fullmatch(plain)
     if old:
         return f"{old['local']}@{old['domain'].lower()}"

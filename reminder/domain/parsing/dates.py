@@ -67,17 +67,32 @@ _WRITTEN = re.compile(
 _NO_YEAR = re.compile(r"[0-9]{1,2}月(?:[0-9]{1,2}日?)?")
 _YEAR_AND_MONTH = re.compile(r"(?P<year>(?:19|20|21)[0-9]{2})(?P<month>0[1-9]|1[0-2])")
 
+# As carers abroad write it, and what is pasted with a date.
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH_NAMES = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december", *_MONTHS, "sept",
+)  # fmt: skip
+_ENGLISH_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_ENGLISH = re.compile(r"[a-z]{1,9}|[0-9]{1,4}", re.IGNORECASE)
+_ENGLISH_WHOLE = re.compile(r"[a-z0-9 .,/-]{1,40}", re.IGNORECASE)
+_MONTH_AND_YEAR = re.compile(r"(?P<month>0?[1-9]|1[0-2])[/.-](?P<year>(?:19|20|21)[0-9]{2})")
+_LABELS = ("有効期限", "有効期間", "満了日", "期限")
+
 _Reading = tuple[int, int, int]
 
 
 def read_date(text: str) -> date:
     """Return the day that a text means.
 
-    Accepted are 令和8年3月31日, R8.3.31, 平成39年2月1日, 2026/3/31, 20260331, 2026年3月31日（火）まで有効 and similar
-    forms. An era's years are counted on past its end and back before its beginning: old cards carry 平成36年. Raises
-    DateError when the text could mean several days, lacks a part, names a day that does not exist, or is no date.
+    Accepted are 令和8年3月31日, R8.3.31, 平成39年2月1日, 2026/3/31, 20260331, 2026年3月31日（火）まで有効,
+    有効期限：2026年3月31日, 31 March 2026 and similar forms. An era's years are counted on past its end and back before
+    its beginning: old cards carry 平成36年. Raises DateError when the text could mean several days, lacks a part, names
+    a day that does not exist, or is no date.
     """
-    plain = _plain(text) if len(text) <= LONGEST else ""
+    plain = _plain(_from_english(text) or text) if len(text) <= LONGEST else ""
+    label = next((one for one in _LABELS if plain.startswith(one)), "")
+    plain = plain.removeprefix(label).lstrip("はが:") if label else plain
     # Folding can make a text longer.
     found = _TAIL.fullmatch(plain) if len(plain) <= LONGEST else None
     if found is None or not plain:
@@ -88,6 +103,30 @@ def read_date(text: str) -> date:
     if len(set(days)) > 1 or (weekday and weekday != WEEKDAYS[days[0].weekday()]):
         raise DateError("date_ambiguous", choices=_likely_first(days))
     return days[0]
+
+
+def _from_english(text: str) -> str | None:
+    """Return a day or month that is written with an English month, or as 03/2027, in Japanese; None for other texts."""
+    plain = unicodedata.normalize("NFKC", text).strip()
+    numbers = _MONTH_AND_YEAR.fullmatch(plain)
+    if numbers is not None:
+        return f"{numbers['year']}年{int(numbers['month'])}月"
+    if not _ENGLISH_WHOLE.fullmatch(plain):
+        return None
+    words = [word.lower() for word in _ENGLISH.findall(plain)]
+    weekday, days, years, months = "", list[str](), list[str](), list[int]()
+    for place, word in enumerate(words):
+        if word in _MONTH_NAMES:
+            months.append(_MONTHS.index(word[:3]) + 1)
+        elif word[:3] in _ENGLISH_WEEKDAYS and (len(word) == 3 or word.endswith("day")) and place == 0:
+            weekday = f"({WEEKDAYS[_ENGLISH_WEEKDAYS.index(word[:3])]})"
+        elif word.isdecimal():
+            (years if len(word) == 4 else days).append(word)
+        elif not (word in ("st", "nd", "rd", "th") and place and words[place - 1].isdecimal()):
+            return None
+    if len(months) != 1 or len(years) != 1 or len(days) > 1 or any(len(day) > 2 for day in days):
+        return None
+    return f"{years[0]}年{months[0]}月{f'{int(days[0])}日{weekday}' if days else ''}"
 
 
 _NAMES_ERA = re.compile(r"(?P<era>[令平昭大]|[RHST])(?:和|成|正)?[.・-]?[0-9元]", re.IGNORECASE)

@@ -543,7 +543,35 @@ class Receipt(Base):
     seconds: Mapped[int | None]  # how long a call lasted
     message_id: Mapped[int | None]  # as named in the callback's address; the message may be gone
     received_at: Mapped[datetime]
+    is_fetched: Mapped[bool] = mapped_column(server_default=false())  # we asked; the provider has not called
     applied_at: Mapped[datetime | None]
+
+
+class ProviderFetch(Base):
+    """How far the list of a channel's provider has been read.
+
+    `fetched_until`: everything that the provider dated before then was read. `wanted_since`: the beginning of a gap in
+    which its calls may not have reached us. `since`, `began_at`, `next_page`: of a reading that goes on.
+    """
+
+    __tablename__ = "provider_fetches"
+    channel: Mapped[str] = mapped_column(String(10), primary_key=True)
+    fetched_until: Mapped[datetime | None]
+    wanted_since: Mapped[datetime | None]
+    since: Mapped[datetime | None]
+    began_at: Mapped[datetime | None]
+    next_page: Mapped[str | None] = mapped_column(String(400))
+    tried_at: Mapped[datetime | None]
+    failure: Mapped[str | None] = mapped_column(String(40))  # why the last try was not answered
+
+
+class InboundTextId(Base):
+    """The provider's id of a text that has been heard, so that it is acted on once, whether it was sent or fetched."""
+
+    __tablename__ = "inbound_text_ids"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    provider_id: Mapped[str] = mapped_column(String(80), unique=True)
+    heard_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class RateLimit(Base):

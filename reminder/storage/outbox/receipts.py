@@ -4,11 +4,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select, true, update
 from sqlalchemy.orm import Session
 
-from reminder.storage.db.statements import among, insert_or_ignore
-from reminder.storage.db.tables import Receipt
+from reminder.domain.model.messages import MessageState
+from reminder.domain.model.people import ChannelName
+from reminder.domain.model.provider_history import ListedFate
+from reminder.storage.db.statements import among, in_batches, insert_or_ignore
+from reminder.storage.db.tables import Message, Receipt
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,14 @@ def keep(
         seconds=seconds,
         received_at=now,
     )
+    if not is_new:
+        # It has reached us after all, which says that the way is open.
+        this = update(Receipt).where(Receipt.provider_id == provider_id, Receipt.status == status)
+        tx.execute(
+            this.where(Receipt.is_fetched == true())
+            .values(is_fetched=False)
+            .execution_options(synchronize_session=False)
+        )
     if not is_new and message_id is not None:
         tx.execute(
             update(Receipt)
@@ -54,6 +65,38 @@ def keep(
             .values(message_id=message_id, error_code=error_code, applied_at=None)
             .execution_options(synchronize_session=False)
         )
+
+
+# What has ended needs no receipt any more.
+_OPEN = (MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN, MessageState.ACCEPTED)
+
+
+def keep_fetched(tx: Session, channel: ChannelName, fates: Collection[ListedFate], now: datetime) -> int:
+    """Store as receipts what a provider's list says of messages of ours that have not ended; return how many are new.
+
+    Lists hold other programs' messages, too, and what is known long since.
+    """
+    open_ids: set[str] = set()
+    for some in in_batches({fate.provider_id for fate in fates}):
+        query = select(Message.provider_id).where(
+            Message.provider_id.in_(some), Message.channel == channel, Message.state.in_(_OPEN)
+        )
+        open_ids.update(one for one in tx.scalars(query) if one is not None)
+    new = 0
+    for fate in fates:
+        if fate.provider_id in open_ids:
+            new += insert_or_ignore(
+                tx,
+                Receipt,
+                provider_id=fate.provider_id,
+                status=fate.status,
+                error_code=fate.error_code,
+                seconds=fate.seconds,
+                message_id=None,
+                received_at=now,
+                is_fetched=True,
+            )
+    return new
 
 
 def waiting(tx: Session, limit: int) -> list[WaitingReceipt]:

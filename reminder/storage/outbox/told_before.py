@@ -19,7 +19,7 @@ from reminder.domain.model.messages import (
     CancelReason,
     MessageState,
 )
-from reminder.domain.model.people import ChannelName
+from reminder.domain.model.people import ChannelName, ContactState
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.statements import among, ids_param
 from reminder.storage.db.tables import Contact, Mention, Message, MessageReminder, SentTrace
@@ -56,7 +56,10 @@ class ToldBefore:
 
 
 def keep_traces(tx: Session, keys: KeyRing, message_ids: Collection[int], since: datetime) -> None:
-    """Keep the traces of those of these messages that were handed over since then, before they are deleted."""
+    """Keep the traces of those of these messages that were handed over since then, before they are deleted.
+
+    Whoever has said stop and then start asks to be written to anew.
+    """
     query = (
         select(Message, Contact.address_index)
         .join(Contact, Contact.id == Message.contact_id)
@@ -65,6 +68,7 @@ def keep_traces(tx: Session, keys: KeyRing, message_ids: Collection[int], since:
             Message.handed_at >= since,
             Message.body_fingerprint.is_not(None),
             Message.state.in_(_MAY_HAVE_LEFT),
+            Contact.state != ContactState.OPTED_OUT,
         )
         .order_by(Message.id)
     )

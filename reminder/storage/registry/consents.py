@@ -126,7 +126,7 @@ def of_contacts(tx: Session, contact_ids: Collection[int]) -> Mapping[int, Seque
 def _of_indexes(tx: Session, indexes: Collection[bytes]) -> Mapping[bytes, Sequence[ConsentRecord]]:
     found: dict[bytes, list[ConsentRecord]] = {}
     for some in in_batches(indexes):
-        query = select(*_COLUMNS).where(ConsentEntry.address_index.in_(some)).order_by(ConsentEntry.id)
+        query = select(*_COLUMNS).where(ConsentEntry.address_index.in_(some)).order_by(ConsentEntry.at, ConsentEntry.id)
         with row_security.of_consents(tx, some):
             rows = tx.execute(query).all()
         for index, group_id, act, way, at in rows:

@@ -16,7 +16,7 @@ from reminder.storage.db import row_security
 from reminder.storage.db.statements import among, ids_param
 from reminder.storage.db.tables import Contact, Member, Message, Person, Reply
 from reminder.storage.reminders import open_questions
-from reminder.storage.reminders.open_questions import OPEN_FOR
+from reminder.storage.reminders.open_questions import CLOCKS_APART, OPEN_FOR
 
 # What may have arrived: nobody answers a message that did not.
 _MAY_HAVE_ARRIVED = (MessageState.SENDING, MessageState.UNKNOWN, MessageState.ACCEPTED, MessageState.DELIVERED)
@@ -49,7 +49,7 @@ _SENT = (
     )
     .where(
         among(Message.contact_id, ids_param("contacts")),
-        Message.handed_at.is_not(None),
+        Message.handed_at <= bindparam("until"),
         Message.state.in_(_MAY_HAVE_ARRIVED),
     )
     .group_by(Message.contact_id)
@@ -62,16 +62,21 @@ _ANSWERED = (
 
 
 def at_number(tx: Session, keys: KeyRing, address: str, now: datetime) -> list[Conversation]:
-    """Return every contact with this telephone number, for texts or calls, with what it was sent.
+    """Return every contact with this telephone number, for texts or calls, with what it had been sent by then.
 
     Only texts count as sent: a telephone cannot answer a call by a text. `address`: E.164.
     """
+    until = now + CLOCKS_APART
     phones = [name for name in registered() if name.can.address is AddressKind.PHONE]
     indexes = address_indexes(keys, address)
     row_security.include_address(tx, indexes)
     rows = tx.execute(_AT_NUMBER, {"channels": phones, "indexes": indexes}).all()
     texted = [row[0] for row in rows if ChannelName(row[5]).can.is_two_way]
-    sent = {contact_id: moments for contact_id, *moments in tx.execute(_SENT, {"contacts": texted})} if texted else {}
+    sent = (
+        {contact_id: moments for contact_id, *moments in tx.execute(_SENT, {"contacts": texted, "until": until})}
+        if texted
+        else {}
+    )
     answered: Mapping[int, datetime] = dict(list(tx.execute(_ANSWERED, {"contacts": texted}))) if texted else {}
     codes = _codes(tx, texted, now)
     found = []

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.messages import MessageState
@@ -14,6 +14,8 @@ from reminder.storage.db.tables import Card, Contact, Message, MessageReminder, 
 
 # An answer that comes later than this refers to no question.
 OPEN_FOR = timedelta(days=45)
+# The clocks of a worker and of the web server may be so far apart.
+CLOCKS_APART = timedelta(minutes=2)
 
 # One digit for each question where several are open on one telephone; 2 and 9 have other meanings.
 CODES = (1, 3, 4, 5, 6, 7, 8)
@@ -42,6 +44,7 @@ _OPEN = (
         among(Message.contact_id, ids_param("contacts")),
         Message.reply_code.is_not(None),
         Message.created_at >= bindparam("since"),
+        func.coalesce(Message.handed_at, Message.created_at) <= bindparam("until"),
         Message.state.not_in(_NEVER_LEFT),
         Card.retired_at.is_(None),
         Card.acknowledged_on.is_(None),
@@ -76,11 +79,11 @@ _SHARING = (
 
 
 def open_at(tx: Session, contact_ids: Collection[int], now: datetime) -> list[Question]:
-    """Return the open questions, oldest first.
+    """Return the questions that were open then and still are, oldest first: nobody answers what comes later.
 
     Only the latest text about a card counts, and only until the card is acknowledged or has a new date.
     """
-    rows = tx.execute(_OPEN, {"contacts": contact_ids, "since": now - OPEN_FOR})
+    rows = tx.execute(_OPEN, {"contacts": contact_ids, "since": now - OPEN_FOR, "until": now + CLOCKS_APART})
     seen: set[int] = set()
     asked: dict[int, tuple[int, int, int, set[int]]] = {}
     for message_id, person_id, code, card_id, contact_id in rows:

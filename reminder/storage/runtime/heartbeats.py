@@ -17,6 +17,8 @@ from reminder.storage.db.tables import IS_QUEUED, IS_QUEUED_CODE, Heartbeat, Mes
 
 PASS, VERIFICATION, RETENTION, ERASED, REWRITTEN = "pass", "verification", "retention", "erased", "rewritten"
 AUDIT, COUNTED, DIGEST = "audit", "counted", "digest"
+# The web server is there, and its database.
+WEB = "web"
 
 # A pause that follows another within this time is the same outage: the channel was tried once in between.
 SAME_TROUBLE = timedelta(minutes=10)

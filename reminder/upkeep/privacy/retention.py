@@ -6,6 +6,7 @@ from reminder.clock import japan_date
 from reminder.storage.db.session import Database
 from reminder.storage.maintenance import erasure
 from reminder.storage.outbox import told_before
+from reminder.storage.reminders import inbound_text_ids
 from reminder.storage.runtime import heartbeats
 
 # A family may ask what was sent to its mother; after three months nobody does.
@@ -16,6 +17,8 @@ INVITATIONS = SESSIONS = timedelta(days=30)
 TO_STRANGERS = SHEETS = UNCLEAR_REPLIES = timedelta(days=7)
 # The same words are not said twice in a day.
 TRACES = timedelta(days=1)
+# Longer than a provider's list is read back.
+HEARD = timedelta(days=14)
 # The usual day of a group is that of its last 28.
 DAY_TOTALS = timedelta(days=60)
 
@@ -59,6 +62,7 @@ def apply_retention(database: Database, now: datetime, keep_messages_days: int |
     with database.writing() as tx:
         erasure.old_day_totals(tx, japan_date(now - DAY_TOTALS))
         told_before.delete_traces(tx, now - TRACES)
+        inbound_text_ids.delete_old(tx, now - HEARD)
     if max(counts, default=0) < AT_ONCE:
         with database.writing() as tx:
             heartbeats.record(tx, heartbeats.RETENTION, now)

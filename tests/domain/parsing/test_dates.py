@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from japanera import EraDate
 
 from reminder.domain.parsing import dates
-from reminder.domain.parsing.dates import read_date
+from reminder.domain.parsing.dates import read_date, read_typed
 from reminder.errors import DateError
 
 ALL_DAYS = st.dates(date(1926, 1, 1), date(2100, 12, 31))
@@ -297,3 +297,48 @@ def refusal(text: str) -> DateError:
     with pytest.raises(DateError) as refused:
         read_date(text)
     return refused.value
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("31 March 2027", date(2027, 3, 31)),
+        ("March 31, 2027", date(2027, 3, 31)),
+        ("31 Mar 2027", date(2027, 3, 31)),
+        ("Mar. 31st, 2027", date(2027, 3, 31)),
+        ("Wed 31 March 2027", date(2027, 3, 31)),
+        ("Wednesday, March 31, 2027", date(2027, 3, 31)),
+        ("31-Mar-2027", date(2027, 3, 31)),
+        ("1 September 2027", date(2027, 9, 1)),
+        ("有効期限:2029年2月20日", date(2029, 2, 20)),
+        ("有効期限：令和11年2月20日", date(2029, 2, 20)),
+        ("期限は2029/2/20", date(2029, 2, 20)),
+        ("満了日 2029-02-20", date(2029, 2, 20)),
+    ],
+)
+def test_a_day_as_people_abroad_write_it_or_as_it_is_pasted_is_read(text: str, day: date) -> None:
+    assert read_date(text) == day
+    assert read_typed(text, field="expires") == day
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "choices"),
+    [
+        ("03/2027", "date_incomplete", [date(2027, 3, 31)]),
+        ("March 2027", "date_incomplete", [date(2027, 3, 31)]),
+        ("31 April 2027", "date_impossible", [date(2027, 4, 30), date(2027, 5, 1)]),
+        ("Tue 31 March 2027", "date_ambiguous", [date(2027, 3, 31)]),
+        ("31 Marchember 2027", "date_unreadable", []),
+        ("March 31, 27", "date_unreadable", []),
+        ("31 March 2027 2028", "date_unreadable", []),
+        ("有効期限", "date_unreadable", []),
+    ],
+)
+def test_an_english_date_that_is_none_is_asked_about_and_never_taken_for_a_number(
+    text: str, code: str, choices: list[date]
+) -> None:
+    with pytest.raises(DateError) as refused:
+        read_date(text)
+
+    assert refused.value.code == code
+    assert list(refused.value.choices) == choices

@@ -1,5 +1,8 @@
 """Receipts: each is kept once, however often a provider repeats it."""
 
+from reminder.domain.model.messages import MessageState
+from reminder.domain.model.people import ChannelName
+from reminder.domain.model.provider_history import ListedFate
 from reminder.storage.outbox import receipts
 from reminder.storage.outbox.receipts import WaitingReceipt
 from tests.storage.conftest import NOW, Rows
@@ -53,3 +56,17 @@ def test_the_receipts_of_an_id_wait_again_where_it_belongs_to_another_message_no
     receipts.mark_waiting_of(rows.tx, {"SM2"})
 
     assert [one.provider_id for one in receipts.waiting(rows.tx, 9)] == ["SM2"]
+
+
+def test_what_a_list_says_is_stored_for_open_messages_of_its_channel_and_once(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    rows.handed(rows.message(phone), provider_id="SM1")
+    rows.handed(rows.message(phone), MessageState.DELIVERED, provider_id="SM2")
+    fates = [ListedFate(name, "undelivered", "30006") for name in ("SM1", "SM2", "SM3")]
+
+    assert receipts.keep_fetched(rows.tx, ChannelName.VOICE, fates, NOW) == 0
+    assert receipts.keep_fetched(rows.tx, ChannelName.SMS, fates, NOW) == 1
+    assert receipts.keep_fetched(rows.tx, ChannelName.SMS, fates, NOW) == 0
+
+    (kept,) = receipts.waiting(rows.tx, 9)
+    assert (kept.provider_id, kept.status, kept.error_code) == ("SM1", "undelivered", "30006")
