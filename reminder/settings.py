@@ -179,6 +179,14 @@ class Settings(BaseSettings):
         description="where people ask about their personal information and report faults, as /privacy says",
         max_length=300,
     )
+    operator_email: str | None = Field(
+        None, description="where the operator reads of a fault by e-mail, while e-mails leave", max_length=254
+    )
+    operator_phone: str | None = Field(
+        None,
+        description="the telephone (+81…) on which the operator reads of a fault by text, while texts leave",
+        pattern=r"^\+[1-9][0-9]{6,14}$",
+    )
     card_grace: bool = Field(
         default=False, description="the health-insurance grace also covers an expired card itself (confirm it first)"
     )

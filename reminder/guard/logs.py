@@ -67,7 +67,9 @@ class Known(str):
 _OURS = (Known, bool, float, timedelta, date, Enum, type(None))
 _SHORT = 10**8
 # A directive of %-formatting: its name, and how the value is written.
-_DIRECTIVE = re.compile(r"%(?:\((?P<name>[^)]*)\))?[#0\- +]*\d*(?:\.\d+)?[hlL]?(?P<how>[diouxXeEfFgGcrsa%])")
+_DIRECTIVE = re.compile(
+    r"%(?:\((?P<name>[^()%]{0,60})\))?[#0\- +]{0,5}\d{0,4}(?:\.\d{1,4})?[hlL]?(?P<how>[diouxXeEfFgGcrsa%])"
+)
 # Characters for private use: they stand for our values while the rest is searched.
 _FIRST_MARK, _MARKS = 0xE000, 6000
 
@@ -91,7 +93,8 @@ class _Masked:
             self.words = template
             return
         self._given = given
-        self._rest = iter(given) if isinstance(given, tuple) else iter(())
+        # For logging, a single mapping stands for itself, and for the names of the template.
+        self._rest = iter(given if isinstance(given, tuple) else (given,))
         self.words = _DIRECTIVE.sub(self._masked, template)
 
     def _masked(self, directive: re.Match[str]) -> str:

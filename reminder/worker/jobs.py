@@ -27,6 +27,7 @@ from reminder.storage.runtime.work_conditions import WorkCondition
 from reminder.upkeep import clock_step
 from reminder.upkeep.audit_job import run_audit
 from reminder.upkeep.contact_verification import verify_contacts, verify_some
+from reminder.upkeep.operator_alerts import OperatorContacts
 from reminder.upkeep.privacy.retention import apply_retention
 from reminder.upkeep.sender_change import note_sender_change
 from reminder.upkeep.word_check import check_some, check_words
@@ -340,5 +341,6 @@ def work_on_imports(app: App, goes_on: Callable[[], bool] = lambda: True) -> int
 def audit_once(app: App) -> tuple[str, ...]:
     """Run one audit, and return the codes of what it found; none where it was another worker's turn."""
     heartbeat = HeartbeatClient(app.settings.heartbeat_url, app.settings.heartbeat_fail_url)
-    found = run_audit(app.units, app.clock.now(), heartbeat, keeps_time=app.keeps_time)
+    operator = OperatorContacts.of(email=app.settings.operator_email, phone=app.settings.operator_phone)
+    found = run_audit(app.units, app.clock.now(), heartbeat, keeps_time=app.keeps_time, operator=operator)
     return found.troubles if found else ()

@@ -209,6 +209,10 @@ class Composer:
         said = self.catalogs.of(language).in_mail.section("sign_in")
         return Composed(said["confirm_subject"], said["confirm"].strip().format(code=code))
 
+    def fault(self, code: str, sentence: str) -> Composed:
+        """Return what the operator is told of a fault of the service: its code, and what it means and what to do."""
+        return Composed(code, f"{code}: {sentence}")
+
     def account_act(
         self, language: Language, act: AccountAct, at: datetime, device: str, group: str | None
     ) -> Composed:
