@@ -174,6 +174,7 @@ def read_rulebook(settings: Settings) -> Rulebook:
         _rules_in(config_dir()),
         card_grace=settings.card_grace,
         two_way=settings.two_way_sms,
+        expects_receipts=settings.has_twilio and settings.public_url is not None,
         channels=registry.in_use(settings),
         between_texts=timedelta(seconds=1 / settings.sms_per_second) if settings.has_twilio else None,
     )

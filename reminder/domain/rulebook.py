@@ -37,6 +37,7 @@ class Rulebook:
     card_grace: bool
     quotas: Quotas
     two_way: bool = False  # texts can be answered
+    expects_receipts: bool = False  # the provider of texts is told where to call us
     channels: Collection[ChannelName] = (ChannelName.SMS, ChannelName.EMAIL)  # those that are in use
     between_texts: timedelta | None = None  # the pace of the sender of texts, where there is one
 

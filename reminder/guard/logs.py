@@ -93,7 +93,8 @@ class _Masked:
             self.words = template
             return
         self._given = given
-        self._rest = iter(given) if isinstance(given, tuple) else iter(())
+        # For logging, a single mapping stands for itself, and for the names of the template.
+        self._rest = iter(given if isinstance(given, tuple) else (given,))
         self.words = _DIRECTIVE.sub(self._masked, template)
 
     def _masked(self, directive: re.Match[str]) -> str:

@@ -10,6 +10,7 @@ from threading import Lock
 
 from reminder.clock import japan_date
 from reminder.domain.model.card_kinds import Grace
+from reminder.domain.model.channels import AddressKind
 from reminder.domain.model.people import Audience, ChannelName, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules import hours
@@ -201,6 +202,9 @@ def _troubles(
     promised = audit.open_promises(tx, late=now - LATE, since=now - LEFT_TO_OPERATOR_FOR)
     if promised.count:
         yield Trouble("promises_open", promised.count, promised.since)
+    silent = _without_receipts(tx, rules, now)
+    if silent.count:
+        yield Trouble("receipts_silent", silent.count, silent.since)
     unreadable = audit.unreadable_messages(tx, rules.channels, now + SOON_LOOKED_AT)
     if unreadable.count:
         yield Trouble("messages_unreadable", unreadable.count, unreadable.since)
@@ -211,6 +215,15 @@ def _troubles(
         yield Trouble(code, since=pause.since, name=pause.channel, reason=pause.reason)
     for one in failing:
         yield Trouble(f"{FAILING}_{one.channel}", since=one.failing_since, name=one.channel, reason=one.reason)
+
+
+def _without_receipts(tx: Tx, rules: Rulebook, now: datetime) -> audit.LateWork:
+    """Return the texts of which the provider, who calls about each, has said nothing."""
+    if not rules.expects_receipts:
+        return audit.LateWork(0, None)
+    reported = [one for one in rules.channels if one.can.gives_receipts and one.can.address is AddressKind.PHONE]
+    today = hours.instant(japan_date(now), time(0))
+    return audit.without_receipts(tx, reported, today=today, week=now - SOON, before=now - LONG_AGO)
 
 
 def _activity(uow: UnitOfWork) -> Iterator[Trouble]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.chaos import attack
 from tests.chaos.attack import AttackPlan, run_attack
-from tests.chaos.run import Outcome, Plan, run
+from tests.chaos.run import ALL_HAZARDS, Hazard, Outcome, Plan, run
 
 RUNS = ("postgresql", "failover", "sqlite")
 # The same attack on each database.
@@ -28,11 +28,20 @@ def main() -> None:
     arguments.add_argument("--log", type=Path, help="what the processes say is kept there")
     arguments.add_argument("--attack-for", type=float, default=100, help="the machine's seconds, on each database")
     arguments.add_argument("--attack-on", choices=("postgresql", "sqlite"), help="only on this database")
+    arguments.add_argument(
+        "--hazards",
+        type=lambda written: frozenset(Hazard(name) for name in written.split(",") if name),
+        default=ALL_HAZARDS,
+        help=f"what goes wrong besides, by commas, all by default: {', '.join(Hazard)}; '' is nothing",
+    )
     chosen = arguments.parse_args()
     alike = {"seed": chosen.seed, "factor": chosen.factor, "give_up_after": chosen.give_up_after, "log": chosen.log}
+    alike["hazards"] = chosen.hazards
+    # The second server of a fail-over is its standby, so that nothing is restored into it.
+    stays = alike | {"hazards": chosen.hazards - {Hazard.RESTORE}}
     plans = {
         "postgresql": Plan(chosen.texts, chosen.workers, restarts=2, kill_for=chosen.kill_for, **alike),
-        "failover": Plan(chosen.texts, chosen.workers, kill_every=None, failover=True, **alike),
+        "failover": Plan(chosen.texts, chosen.workers, kill_every=None, failover=True, **stays),
         "sqlite": Plan(chosen.texts // 10, 1, on_sqlite=True, kill_for=chosen.kill_for, **alike),
     }
     # The provider tears its own connections down; that is no news.
@@ -67,16 +76,27 @@ def show(outcome: Outcome) -> None:
         "texts that the provider took": found.texts,
         "arrived": found.arrived,
         "ended, and the family was told": found.ended,
+        "ended, and a human or the operator knows": found.handed,
+        "untold, which a lost callback hides": found.untold_unheard,
         "lost": len(found.wrong["lost"]),
         "doubled": len(found.wrong["doubled"]),
         "marked as possibly double": found.marked,
         "of these doubled": found.doubled_and_marked,
         "states that are wrong": len(found.wrong["state"]),
+        "accepted, and the provider knows more": found.unheard,
+        "equal texts taken for each other": found.swapped,
+        "unknown: not told apart": found.not_told_apart,
+        "promises left open": len(found.wrong["open promise"]),
+        "texts after stop, done, erased": len(found.wrong["after an act"]),
         "workers killed": outcome.kills,
         "workers that ended by themselves": outcome.ended_by_themselves,
     }
     for name, count in rows.items():
-        print(f"  {name:34} {count:7}")
+        print(f"  {name:42} {count:7}")
+    print(f"  possibly double: {found.marked / max(1, found.texts):.2%} of the texts")
+    print(
+        f"  people: { {str(kind): count for kind, count in found.acts.items()} }; web server killed {outcome.web_kills}; mails that hung {outcome.mails_that_hung}"
+    )
     print(f"  states: {dict(found.states)}")
     print(f"  faults: {outcome.faults}")
     print(f"  {'; '.join(outcome.happened) or 'the database stayed'}")

@@ -13,16 +13,19 @@ from multiprocessing.sharedctypes import Synchronized
 class FastClock:
     """`factor` times as fast as the machine's since `since` (the machine's seconds), when it was `began`. `ahead`: by
     how many seconds the run was moved on, seen by every process at once. `skew`: how far this process's own clock is
-    out, in seconds: machines never agree."""
+    out, in seconds: machines never agree. `stepped`: by how many seconds the clock of its machine has been set, forward
+    or back; None on a machine whose clock is never set."""
 
     began: datetime
     since: float
     factor: float
     ahead: "Synchronized[float]"
     skew: float = 0.0
+    stepped: "Synchronized[float] | None" = None
 
     def now(self) -> datetime:
-        passed = (time.time() - self.since) * self.factor + self.ahead.value + self.skew
+        out = self.skew + (self.stepped.value if self.stepped is not None else 0.0)
+        passed = (time.time() - self.since) * self.factor + self.ahead.value + out
         return (self.began + timedelta(seconds=passed)).astimezone(UTC)
 
     def move_to(self, instant: datetime) -> None:

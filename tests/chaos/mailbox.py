@@ -1,5 +1,7 @@
-"""Mailboxes of a run, one file for the latest login code of each address, so that every process can read its own."""
+"""Mail servers of a run: one that keeps the latest login code of each address in a file, so that every process can read
+its own, and one that takes a connection and then says nothing."""
 
+import asyncio
 import re
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -27,6 +29,28 @@ class MailboxSmtp(FakeSmtp):
             written.write_text(code[0], encoding="ascii")
             written.replace(self._folder / address)
         return answer
+
+
+class HungSmtp(FakeSmtp):
+    """It answers nothing after the first words, until `answer_again`: then all that has waited is answered, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._answers = asyncio.Event()
+        self.hung = 0
+
+    def answer_again(self) -> None:
+        async def answer() -> None:
+            self._answers.set()
+
+        self._thread.run(answer())
+
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        self.hung += not self._answers.is_set()
+        await self._answers.wait()
+        return await super().handle_MAIL(server, session, envelope, address, options)
 
 
 def code_to(folder: Path, address: str) -> str | None:

@@ -32,19 +32,25 @@ Row = dict[str, object]
 SEALED = (SealedBytes, SealedWords)
 
 
-def enrol(app: App, count: int) -> int:
+def enrol(app: App, count: int, *, sharing: bool = False) -> int:
     """At least so many persons, in whole families; how many. The first family takes the steps that a page takes; the
-    others are its copies, for to enrol each would take longer than all that follows."""
+    others are its copies, for to enrol each would take longer than all that follows. `sharing`: two and two have one
+    telephone, to which equal texts go."""
     families = -(-count // IN_A_FAMILY)
     assert families * IN_A_FAMILY <= MOST
-    _enrol_family(app)
+    _enrol_family(app, sharing)
     for first in range(1, families, FAMILIES_AT_ONCE):
         with app.database.writing() as tx:
-            _copy(tx, app.keys, range(first, min(first + FAMILIES_AT_ONCE, families)))
+            _copy(tx, app.keys, range(first, min(first + FAMILIES_AT_ONCE, families)), sharing)
     return families * IN_A_FAMILY
 
 
-def _enrol_family(app: App) -> None:
+def phone_of(place: int, sharing: bool) -> str:
+    """The telephone of the person at this place."""
+    return phone(place - place % 2 if sharing else place)
+
+
+def _enrol_family(app: App, sharing: bool) -> None:
     now = japan("2027-03-17 08:00")
     with app.units.writing(now) as uow:
         group = register.add_group(uow, name="田中家", kind=GroupKind.HOUSEHOLD)
@@ -55,7 +61,7 @@ def _enrol_family(app: App) -> None:
         with app.units.writing(now) as uow:
             person = register.add_person(uow, group_id=group, label="母")
         agreed = {"consent_how": ConsentHow.SPOKEN, "consent_by": "長女"}
-        sms = {"channel": ChannelName.SMS, "address": phone(place)}
+        sms = {"channel": ChannelName.SMS, "address": phone_of(place, sharing)}
         with app.units.writing(now) as uow:
             register.add_contact(uow, person_id=person, **sms, **agreed)
         typed = TypedDates(END.isoformat())
@@ -63,7 +69,7 @@ def _enrol_family(app: App) -> None:
             add_card(uow, person_id=person, kind=USER_CERTIFICATE, typed=typed)
 
 
-def _copy(tx: Session, keys: KeyRing, families: Sequence[int]) -> None:
+def _copy(tx: Session, keys: KeyRing, families: Sequence[int], sharing: bool) -> None:
     group, member, people, card = (_rows(tx, name) for name in ("groups", "members", "people", "cards"))
     by_mail, *phones = _rows(tx, "contacts")
     groups = _add(tx, "groups", [group[0] for _ in families])
@@ -76,7 +82,9 @@ def _copy(tx: Session, keys: KeyRing, families: Sequence[int]) -> None:
     mails = [_at(keys, mail(n), by_mail) | {"member_id": one} for n, one in zip(families, members, strict=True)]
     _add(tx, "contacts", [by_mail | changes for changes in mails])
     places = [family * IN_A_FAMILY + place for family in families for place in range(IN_A_FAMILY)]
-    numbers = [_at(keys, phone(n), phones[0]) | {"person_id": one} for n, one in zip(places, persons, strict=True)]
+    numbers = [
+        _at(keys, phone_of(n, sharing), phones[0]) | {"person_id": one} for n, one in zip(places, persons, strict=True)
+    ]
     _add(tx, "contacts", [phones[0] | changes for changes in numbers])
     _add(tx, "cards", [card[0] | {"person_id": one} for one in persons])
 

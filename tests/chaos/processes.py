@@ -84,6 +84,12 @@ class Workers:
             self._running.append(self._start())
         return len(ended)
 
+    def start_elsewhere(self) -> list[ForkServerProcess]:
+        """Start as many by what `given` says now, and return those of before, which go on."""
+        before, self._running = self._running, []
+        self._running = [self._start() for _ in before]
+        return before
+
     def stop(self) -> None:
         for process in self._running:
             process.terminate()
@@ -115,13 +121,41 @@ def workers(count: int, given: Given, clock: FastClock, log: Path) -> Iterator[W
         running.stop()
 
 
+class Web:
+    """The web server. `kill()` leaves the port to nobody until `start()`."""
+
+    def __init__(self, given: Given, clock: FastClock, log: Path, port: int) -> None:
+        self._serves = (given, clock, log, port)
+        self._process: ForkServerProcess | None = None
+        self.kills = 0
+        self.start()
+
+    @property
+    def is_away(self) -> bool:
+        return self._process is None
+
+    def start(self) -> None:
+        self._process = started(serve, *self._serves)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process = None
+            self.kills += 1
+
+    def stop(self) -> None:
+        if self._process is not None:
+            stop(self._process)
+
+
 @contextmanager
-def web(given: Given, clock: FastClock, log: Path, port: int) -> Iterator[None]:
-    process = started(serve, given, clock, log, port)
+def web(given: Given, clock: FastClock, log: Path, port: int) -> Iterator[Web]:
+    running = Web(given, clock, log, port)
     try:
-        yield
+        yield running
     finally:
-        stop(process)
+        running.stop()
 
 
 def stop(process: ForkServerProcess) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import aiohttp
 from aiohttp import web
@@ -47,6 +47,9 @@ NO_SMS = 1
 # Callbacks come within so many seconds of the run, in any order, some before the answer; half the lists lag so far.
 LATEST_CALLBACK, LIST_LAG = 60.0, 50.0
 CALLBACKS_AT_ONCE, TRIES = 8, 200
+LOST = 0.05
+# What a later word may say of a text about which an earlier one was said.
+_RANK = {"accepted": 0, "queued": 0, "sending": 1, "sent": 2, "delivered": 3, "undelivered": 3, "failed": 3}
 
 
 @dataclass
@@ -57,15 +60,28 @@ class Fate:
     lag: float
     pending: int = 0  # callbacks still on their way
     answer_waits: float = 0.0
+    heard_at: datetime | None = None  # when the callback with the last word was taken
+
+    @property
+    def is_heard(self) -> bool:
+        return self.heard_at is not None
+
+    @property
+    def at(self) -> datetime:
+        return self.text.created_at
 
 
 class HostileTwilio(FakeTwilio):
     """Its own record (`fates`) is the truth a run is held against."""
 
-    def __init__(self, seed: int, clock: FastClock, *, is_calm_by_nature: bool = False) -> None:
-        """`is_calm_by_nature`: it does what it should, and every text arrives."""
+    def __init__(
+        self, seed: int, clock: FastClock, *, is_calm_by_nature: bool = False, repeats_callbacks: bool = True
+    ) -> None:
+        """`is_calm_by_nature`: it does what it should, and every text arrives. `repeats_callbacks`: a callback that is
+        not taken comes again; otherwise it is lost, and one in `LOST` never comes at all, as with the real one."""
         super().__init__(now=clock.now, strict=False)
         self._behaves = is_calm_by_nature
+        self._tries, self._lost = (TRIES, 0.0) if repeats_callbacks else (1, LOST)
         self._latest_callback = 5.0 if is_calm_by_nature else LATEST_CALLBACK
         self.outcomes: dict[str, Fate] = {}
         self.faults: dict[str, int] = {}
@@ -139,7 +155,7 @@ class HostileTwilio(FakeTwilio):
             yield self._chance.choice(words), self._chance.uniform(0, self._latest_callback)
 
     async def _call_back(self, fate: Fate, word: str, error: int | None, after: float) -> None:
-        """Until it is taken. The real one gives up sooner; then nobody would know what became of the text."""
+        """Until it is taken, or once. Whoever asks is told the last word from the moment at which it is called back."""
         if self._session is None:
             self._session, self._door = aiohttp.ClientSession(), asyncio.Semaphore(CALLBACKS_AT_ONCE)
         assert self._door is not None
@@ -152,14 +168,20 @@ class HostileTwilio(FakeTwilio):
         if word in ("undelivered", "failed") and error is not None:
             fields.append(("ErrorCode", str(error)))
         callback = self.signed(fate.text.status_callback or "", fields)
+        is_lost = self._chance.random() < self._lost
         await asyncio.sleep(self._clock.real_seconds(after))
-        for _ in range(TRIES):
+        if _RANK[word] >= _RANK[fate.text.status]:
+            fate.text.status = word
+            fate.text.error_code = error if word in ("undelivered", "failed") else None
+        for _ in range(0 if is_lost else self._tries):
             try:
                 async with (
                     self._door,
                     self._session.post(callback.url, data=callback.body, headers=dict(callback.headers)) as answer,
                 ):
                     if answer.status < 300:
+                        if word == fate.last_word:
+                            fate.heard_at = self.now()
                         break
             except aiohttp.ClientError:
                 pass

@@ -7,10 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from datetime import time as wall
+from enum import StrEnum
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import bindparam, func, select, text
 
@@ -19,22 +22,49 @@ from reminder.domain.model.messages import LONGEST_HAND_OVER, OUTCOME_WITHIN, Me
 from reminder.domain.rules import hours
 from reminder.errors import DatabaseNotReadyError
 from reminder.storage.crypto.keyring import new_key
+from reminder.storage.crypto.sealed_file import new_key as new_backup_key
+from reminder.storage.crypto.sealed_file import read_key
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database
 from reminder.storage.db.tables import AWAITS_OUTCOME, Message
+from reminder.storage.maintenance import moving
 from reminder.storage.outbox import queue
+from reminder.storage.reminders import promises
 from reminder.storage.runtime import work_conditions
-from reminder.wiring import build_app, read_settings
+from reminder.upkeep import backup
+from reminder.wiring import App, build_app, read_settings
 from tests.chaos import people, processes, servers
 from tests.chaos.account import Account, account
+from tests.chaos.actors import SHARE, Actors
 from tests.chaos.clocks import FastClock
-from tests.chaos.processes import Workers
+from tests.chaos.mailbox import HungSmtp
+from tests.chaos.processes import Web, Workers
 from tests.chaos.provider import HostileTwilio
 from tests.fakes import twilio as fake
 from tests.program import free_port
 
 LOOK_SECONDS = 0.2
+# The machine's seconds: how long the web server lives and is away, how often the clock is set, and how long the workers
+# of a database that was restored elsewhere go on.
+WEB_LIVES, WEB_IS_AWAY, STEP_EVERY, OLD_WORKERS_GO_ON = 3.0, 1.0, 2.0, 1.0
+# By how many seconds the clock of the service is out, one after the other: less than the minute at which `clocks_apart`
+# keeps a worker from its work.
+STEPS = (45, -45, 30, -30, 0)
 NEWS = (work_conditions.RECEIPT_WAITS, work_conditions.FAILURE_UNREPORTED, work_conditions.NOTICE_WAITS)
+
+
+class Hazard(StrEnum):
+    """What goes wrong beside the kills and the provider's faults."""
+
+    SHARED_PHONES = "shared-phones"  # two and two have one telephone, and are told the same words
+    LOST_CALLBACKS = "lost-callbacks"  # the web server is killed now and then, and no callback comes twice
+    PEOPLE = "people"  # they renew, say "done", stop, take over and erase
+    HUNG_MAIL = "hung-mail"  # the mail server answers nothing until half are told
+    CLOCK_STEPS = "clock-steps"  # the machine's clock is set forward and back
+    RESTORE = "restore"  # a back-up is restored elsewhere, and the workers of before go on for a while
+
+
+ALL_HAZARDS = frozenset(Hazard)
 
 
 @dataclass(frozen=True)
@@ -53,6 +83,7 @@ class Plan:
     failover: bool = False
     give_up_after: float = 120.0  # the machine's seconds
     log: Path | None = None  # what the processes said, kept there
+    hazards: frozenset[Hazard] = frozenset()
 
 
 @dataclass
@@ -65,6 +96,8 @@ class Outcome:
     ended_by_themselves: int = 0
     faults: dict[str, int] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)
+    web_kills: int = 0
+    mails_that_hung: int = 0
     settled: bool = True
 
     @property
@@ -75,10 +108,11 @@ class Outcome:
 def run(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Outcome:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kigen-chaos-")))
-        url, accidents = stack.enter_context(_database(plan, folder))
+        place = stack.enter_context(_database(plan, folder))
         port, log = free_port(), plan.log or folder / "run.log"
-        given = {
-            "database_url": url,
+        smtp = stack.enter_context(HungSmtp()) if Hazard.HUNG_MAIL in plan.hazards else None
+        given: dict[str, Any] = {
+            "database_url": place.url,
             "data_dir": folder,
             "secret_keys": (new_key(),),
             "twilio_account_sid": fake.ACCOUNT_SID,
@@ -88,25 +122,33 @@ def run(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Outcome:
             "sms_per_second": 1000,
             "pass_seconds": 0.2,
         }
+        if smtp is not None:
+            given |= {"smtp_url": smtp.url, "mail_from": "kigen@example.jp"}
         with build_app(read_settings(**given), clock=SteppedClock(people.MORNING)) as app:
-            people.enrol(app, plan.texts)
+            people.enrol(app, plan.texts, sharing=Hazard.SHARED_PHONES in plan.hazards)
             keys = app.keys
         say(f"{plan.texts} people are enrolled")
-        database = Database(url)
-        stack.callback(database.close)
         clock = FastClock(people.MORNING, time.time(), plan.factor, processes.CONTEXT.Value("d", 0.0))
-        twilio = stack.enter_context(HostileTwilio(plan.seed, clock))
+        stepping = replace(clock, stepped=processes.CONTEXT.Value("d", 0.0))
+        repeats = Hazard.LOST_CALLBACKS not in plan.hazards
+        twilio = stack.enter_context(HostileTwilio(plan.seed, clock, repeats_callbacks=repeats))
         given["twilio_base_url"] = twilio.url
-        stack.enter_context(processes.web(given, clock, log, port))
-        workers = stack.enter_context(processes.workers(plan.workers, given, clock, log))
-        watch = _Watch(plan, clock, database, twilio, workers, accidents, say)
+        web = stack.enter_context(processes.web(given, stepping, log, port))
+        workers = stack.enter_context(processes.workers(plan.workers, given, stepping, log))
+        scene = Scene(plan, clock, stepping, place, given, twilio, workers, web, smtp, say)
+        stack.callback(scene.close)
+        watch = _Watch(scene)
         settled = watch.until_settled()
         workers.stop()
+        acts = scene.actors.acts if scene.actors is not None else ()
         outcome = Outcome(
-            account(database, keys, twilio.outcomes.values()), watch.passed(), clock.now().astimezone(JAPAN)
+            account(scene.app.database, keys, twilio.outcomes.values(), acts, scene.left_behind),
+            watch.passed(),
+            clock.now().astimezone(JAPAN),
         )
         outcome.kills, outcome.happened, outcome.settled = workers.kills, watch.happened, settled
         outcome.ended_by_themselves, outcome.faults = watch.ended_by_themselves, twilio.faults
+        outcome.web_kills, outcome.mails_that_hung = web.kills, 0 if smtp is None else smtp.hung
         outcome.errors = errors_in(log)
         return outcome
 
@@ -114,11 +156,19 @@ def run(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Outcome:
 Accident = tuple[str, Callable[[], None]]
 
 
+@dataclass
+class DatabasePlace:
+    """`url` of the database, what is to happen to it in order, and the URL of an empty one to restore into."""
+
+    url: str
+    accidents: list[Accident]
+    spare: str
+
+
 @contextmanager
-def _database(plan: Plan, folder: Path) -> Iterator[tuple[str, list[Accident]]]:
-    """Its URL, and what is to happen to it, in order."""
+def _database(plan: Plan, folder: Path) -> Iterator[DatabasePlace]:
     if plan.on_sqlite:
-        yield f"sqlite:///{folder / 'kigen.db'}", []
+        yield DatabasePlace(f"sqlite:///{folder / 'kigen.db'}", [], f"sqlite:///{folder / 'restored.db'}")
         return
     with servers.made() as (one, two):
         servers.start_primary(one)
@@ -133,32 +183,116 @@ def _database(plan: Plan, folder: Path) -> Iterator[tuple[str, list[Accident]]]:
                 two.script("promote.sh")
 
             accidents.append(("the primary is killed, the standby promoted", fail_over))
+        spare = ""
+        if Hazard.RESTORE in plan.hazards:
+            servers.start_primary(two)
+            spare = servers.url(two)
         database = Database(url)
         schema.migrate(database)
         database.close()
-        yield url, accidents
+        yield DatabasePlace(url, accidents, spare)
 
 
-class _Watch:
-    """Lets things happen, moves the clock on where nothing does, and sees when all is settled."""
+class Scene:
+    """What lives in a run, and the app of whoever acts and looks: of the present database."""
 
     def __init__(
         self,
         plan: Plan,
         clock: FastClock,
-        database: Database,
+        stepping: FastClock,
+        place: DatabasePlace,
+        given: dict[str, Any],
         twilio: HostileTwilio,
         workers: Workers,
-        accidents: list[Accident],
+        web: Web,
+        smtp: HungSmtp | None,
         say: Callable[[str], None],
     ) -> None:
-        self._plan, self._clock, self._database, self._twilio, self._workers = plan, clock, database, twilio, workers
+        self.plan, self.clock, self.stepping, self.place, self.given = plan, clock, stepping, place, given
+        self.twilio, self.workers, self.web, self.smtp, self.say = twilio, workers, web, smtp, say
+        self.app = self._opened()
+        each = max(1, round(plan.texts * SHARE / 100))
+        is_acted = Hazard.PEOPLE in plan.hazards
+        self.actors = Actors(self.app, clock.now, plan.seed, each) if is_acted else None
+        self._backup_key = read_key(new_backup_key())
+        self.is_moving = False
+        self.left_behind: set[int] = set()
+
+    def _opened(self) -> App:
+        return build_app(read_settings(**self.given), clock=self.clock, write=lambda _: None)
+
+    def close(self) -> None:
+        self.app.close()
+
+    def _message_ids(self) -> set[int]:
+        with self.app.database.reading() as tx:
+            return {*tx.execute(text("SELECT id FROM messages")).scalars()}
+
+    @property
+    def _backup(self) -> Path:
+        return Path(self.given["data_dir"]) / "kigen.backup"
+
+    def back_up(self) -> None:
+        self.backed_up_at = self.clock.now()
+        backup.make(self.app.database, self.app.keys, self._backup_key, self._backup, self.backed_up_at)
+
+    def restore(self) -> None:
+        """Into another database, while the service of before is at work, which ends when its database is closed."""
+        self.is_moving = True
+        try:
+            target = Database(self.place.spare)
+            contents = backup.restore(
+                target, self._backup, self._backup_key, self.clock.now(), ring=self.app.keys, keep_keys=lambda _: None
+            )
+            if not backup.close_origin(contents, target, self.clock.now()):
+                # The back-up keeps no password; the operator closes the database where it is known.
+                moving.close(self.app.database, to=target.place, now=self.clock.now())
+            target.close()
+            for fate in self.twilio.outcomes.values():
+                # Who has heard it since the back-up was the database of before.
+                if fate.heard_at is not None and fate.heard_at >= self.backed_up_at:
+                    fate.heard_at = None
+            self.given["database_url"] = self.place.spare
+            before = self._message_ids()
+            self.app.close()
+            self.app = self._opened()
+            self.left_behind = before - self._message_ids()
+            if self.actors is not None:
+                self.actors.app = self.app
+                self.actors.forget_since(self.backed_up_at)
+            old_workers = self.workers.start_elsewhere()
+            self.web.kill()
+            self.web.start()
+            time.sleep(OLD_WORKERS_GO_ON)
+            for process in old_workers:
+                process.kill()
+                process.join()
+        finally:
+            self.is_moving = False
+
+
+class _Watch:
+    """Lets things happen, moves the clock on where nothing does, and sees when all is settled."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene, self._plan = scene, scene.plan
+        self._clock, self._twilio, self._workers = scene.clock, scene.twilio, scene.workers
+        accidents = list(scene.place.accidents)
+        if Hazard.RESTORE in scene.plan.hazards:
+            accidents = [
+                ("a back-up is made", scene.back_up), *accidents, ("it is restored elsewhere", scene.restore)
+            ]  # fmt: skip
         self._accidents = {
             (place + 1) / (len(accidents) + 1): accident for place, accident in enumerate(accidents)
         }  # by how much of it all is told
-        self._say = say
+        self._say = scene.say
         self._began = time.monotonic()
-        self._next_kill = plan.kill_every
+        self._next_kill = scene.plan.kill_every
+        # The machine's seconds at which the web server dies or comes back, and the clock is set.
+        self._next_web = WEB_LIVES if Hazard.LOST_CALLBACKS in scene.plan.hazards else None
+        self._next_step = STEP_EVERY if Hazard.CLOCK_STEPS in scene.plan.hazards else None
+        self._steps = cycle(STEPS)
         # Beside the kills: a worker may well die while the database does.
         self._accident = ThreadPoolExecutor(1)
         self._happening: Future[None] | None = None
@@ -175,13 +309,14 @@ class _Watch:
             time.sleep(LOOK_SECONDS)
             told = len(self._twilio.outcomes) / self._plan.texts
             self._let_things_happen(told)
-            self.ended_by_themselves += self._workers.start_again_those_that_ended()
+            if not self._scene.is_moving:
+                self.ended_by_themselves += self._workers.start_again_those_that_ended()
             if self.passed() - said > 10:
                 said = self.passed()
                 self._say(
                     f"{said:.0f} s: {len(self._twilio.outcomes)} texts taken, {self._clock.now().astimezone(JAPAN):%d %H:%M}"
                 )
-            is_over = told > 0.5 and not self._accidents and self._happening is None
+            is_over = told > 0.5 and not self._accidents and self._happening is None and not self._scene.web.is_away
             if is_over and self._move_on():
                 return True
         return False
@@ -196,19 +331,42 @@ class _Watch:
             self._happening = self._accident.submit(happen)
             self.happened.append(f"{what} after {len(self._twilio.outcomes)} texts")
             self._say(self.happened[-1])
-        if self._next_kill is not None and self._next_kill < self.passed() < self._plan.kill_for and told < 0.9:
+        if self._scene.is_moving:
+            return
+        is_hostile = self.passed() < self._plan.kill_for and told < 0.9
+        if self._next_kill is not None and self._next_kill < self.passed() and is_hostile:
             self._next_kill += self._plan.kill_every or 0
             self._workers.kill_one()
+        self._let_hazards_happen(told, is_hostile=is_hostile)
+
+    def _let_hazards_happen(self, told: float, *, is_hostile: bool) -> None:
+        scene = self._scene
+        if scene.actors is not None:
+            # Some act before anything is sent, the others while it is.
+            scene.actors.act_until(min(1.0, 0.3 + 1.4 * told))
+        if scene.smtp is not None and told > 0.5:
+            scene.smtp.answer_again()
+        if scene.web.is_away and self._next_web is not None and self._next_web < self.passed():
+            self._next_web += WEB_LIVES
+            scene.web.start()
+        elif self._next_web is not None and self._next_web < self.passed() and is_hostile:
+            self._next_web += WEB_IS_AWAY
+            scene.web.kill()
+        if self._next_step is not None and self._next_step < self.passed() and is_hostile:
+            self._next_step += STEP_EVERY
+            assert scene.stepping.stepped is not None
+            scene.stepping.stepped.value = float(next(self._steps))
 
     def _move_on(self) -> bool:
         """Whether nothing is left to be done before the last moment; if something is, and nothing before it, the clock
         is moved there."""
         now = self._clock.now()
         try:
-            with self._database.reading() as tx:
+            with self._scene.app.database.reading() as tx:
                 has_news = bool(work_conditions.work_due(tx, NEWS, now))
                 held = tx.execute(_HELD, {"begun": now + OUTCOME_WITHIN - LONGEST_HAND_OVER}).scalar_one()
-                moments = [queue.next_moment(tx), _morning(tx.execute(_NEXT_CARD).scalar_one())]
+                next_card = _morning(tx.execute(_NEXT_CARD).scalar_one())
+                moments = [queue.next_moment(tx), promises.next_moment(tx), next_card]
         except DatabaseNotReadyError:
             return False
         following = min((moment for moment in moments if moment is not None), default=people.LAST_MOMENT)

@@ -4,7 +4,7 @@ import pytest
 
 from tests import databases
 from tests.chaos.account import Account
-from tests.chaos.run import Outcome, Plan, run
+from tests.chaos.run import ALL_HAZARDS, Hazard, Outcome, Plan, run
 
 # A lease of six minutes in eighteen seconds, a time-out of ten seconds in half a one: a busy machine still keeps it.
 FACTOR = 20
@@ -55,3 +55,33 @@ def test_one_worker_on_sqlite_that_is_killed_again_and_again_loses_and_doubles_n
     told = assert_right(outcome)
     assert told.arrived + told.ended == plan.texts
     assert outcome.kills >= 2
+
+
+@pytest.mark.usefixtures("postgres_programs")
+def test_people_act_and_share_telephones_while_callbacks_are_lost_mail_hangs_and_the_clock_is_set() -> None:
+    plan = Plan(
+        120, 2, FACTOR, SEED, kill_every=2, kill_for=6, give_up_after=400, hazards=ALL_HAZARDS - {Hazard.RESTORE}
+    )
+
+    outcome = run(plan)
+
+    told = assert_right(outcome)
+    assert sum(told.acts.values()) == len(told.acts) * 2
+    assert len(told.acts) == 5
+    assert outcome.web_kills
+    assert told.promises["open"] == 0
+
+
+def test_what_a_back_up_did_not_have_is_asked_about_after_it_is_restored_elsewhere() -> None:
+    plan = Plan(
+        80, 1, FACTOR, SEED, on_sqlite=True, kill_every=None, give_up_after=400,
+        hazards=frozenset({Hazard.RESTORE, Hazard.PEOPLE}),
+    )  # fmt: skip
+
+    outcome = run(plan)
+
+    assert_right(outcome)
+    assert [what.partition(" after ")[0] for what in outcome.happened] == [
+        "a back-up is made",
+        "it is restored elsewhere",
+    ]

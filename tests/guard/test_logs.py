@@ -2,6 +2,8 @@
 
 import io
 import logging
+from collections import OrderedDict
+from collections.abc import Mapping
 
 import pytest
 
@@ -50,6 +52,17 @@ def test_a_phone_in_a_line_is_blanked() -> None:
 
 def test_an_ordinary_line_is_written_as_it_is() -> None:
     assert scrubbed("message 17: the provider answers 21614") == "message 17: the provider answers 21614"
+
+
+@pytest.mark.parametrize("template", ["pass: %s", "pass: %r", "%s", "100 %%: %s"])
+@pytest.mark.parametrize(
+    "given", [{"sent": 3}, OrderedDict(sent=3), {}], ids=["a mapping", "a kind of it", "an empty one"]
+)
+def test_a_mapping_that_is_the_only_argument_is_written_as_it_is(template: str, given: Mapping[str, int]) -> None:
+    # For logging, arguments that are one mapping are the names of the template.
+    record = logging.LogRecord("reminder", logging.INFO, "x.py", 1, template, (given,), None)
+
+    assert Scrubbing().format(record).endswith(template % (given,))
 
 
 def test_installing_twice_writes_each_line_once() -> None:

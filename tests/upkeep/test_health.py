@@ -1,5 +1,6 @@
 """The auditor: whatever is lost by hand in the database, it finds; and of what is as it should be it says nothing."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from reminder.clock import SystemClock
 from reminder.domain.model.channels import registered
 from reminder.domain.model.people import ChannelName, ContactState, GroupKind
 from reminder.errors import PermanentChannelError, SetupChannelError, UnknownOutcomeError
+from reminder.storage.db.unit_of_work import UnitsOfWork
 from reminder.storage.registry import contacts
 from reminder.storage.runtime import heartbeats
 from reminder.upkeep.health import RecentHealth, Trouble, assess, record_due_cards
@@ -306,7 +308,7 @@ def test_every_trouble_has_a_sentence_in_every_language_of_the_operator(family: 
     codes |= {f"database_{what}" for what in ("locked", "busy", "full", "read_only", "damaged", "moved")}
     codes |= {"database_not_leader", "database_not_synchronous"}
     codes |= {"group_over_limit", "unusual_day", "rows_set_aside", "bounces_refused", "messages_unreadable"}
-    codes |= {"request_flood", "row_security_off", "promises_open", "people_not_told"}
+    codes |= {"request_flood", "row_security_off", "promises_open", "people_not_told", "receipts_silent"}
     codes |= {"activity_log_changed", "rows_unsealed", "pass_in_future", "clock_stepped"}
     codes |= {f"channel_failing_{channel}" for channel in registered()}
     for language in ("ja", "en"):
@@ -393,3 +395,24 @@ def test_what_the_pages_show_is_an_audit_of_the_last_seconds(village: Village) -
     assert recent.look(app.units, village.now + timedelta(seconds=4)) is first
     assert recent.look(app.units, village.now - timedelta(seconds=1)).troubles == ("worker_silent",)
     assert recent.look(app.units, village.now + timedelta(seconds=5)).troubles == ("worker_silent",)
+
+
+# ── receipts ──
+
+
+@pytest.mark.parametrize(("expects", "hours", "is_silent"), [(True, 2, True), (True, 0, False), (False, 2, False)])
+def test_a_provider_that_calls_about_nothing_although_it_is_told_where_is_a_trouble(
+    village: Village, expects: bool, hours: int, is_silent: bool
+) -> None:
+    for place in range(3):
+        village.person(f"入居者{place}", phone=f"090-0000-01{place:02}")
+        village.card(f"入居者{place}", date(2027, 3, 31))
+    village.sleep_until("2027-03-17 01:00")
+    village.run_until("2027-03-17 09:30")
+    rules = replace(village.app.rules, expects_receipts=expects)
+    units = UnitsOfWork(village.app.database, village.app.keys, rules)
+
+    found = {one.code: one for one in assess(units, village.now + timedelta(hours=hours)).found}
+
+    assert ("receipts_silent" in found) is is_silent
+    assert not is_silent or found["receipts_silent"].count == 3

@@ -9,10 +9,24 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, exists, func, literal_column, or_, select, text
+from sqlalchemy import (
+    Row,
+    Select,
+    Subquery,
+    and_,
+    bindparam,
+    exists,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    true,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from reminder.domain.model.messages import UNREADABLE
+from reminder.domain.model.messages import UNREADABLE, MessageState
 from reminder.domain.model.people import ContactState, Role
 from reminder.domain.rules.step_result import OWN_REASONS
 from reminder.storage.db.columns import Instant
@@ -26,6 +40,7 @@ from reminder.storage.db.tables import (
     IS_SILENT,
     IS_UNPLANNED,
     IS_UNREPORTED_FAILURE,
+    WAS_HANDED_OVER,
     Card,
     Contact,
     Import,
@@ -100,6 +115,51 @@ def waiting(tx: Session, *, late: datetime, long_ago: datetime) -> dict[str, Lat
         if count:
             found[code] = LateWork(count, since)
     return found
+
+
+def _texts() -> Select[*tuple[Any, ...]]:
+    return select(Message.provider_id.label("provider_id"), Message.handed_at.label("handed_at")).where(
+        WAS_HANDED_OVER,
+        Message.channel.in_(bindparam("channels", expanding=True)),
+        Message.handed_at >= bindparam("since"),
+        Message.handed_at <= bindparam("before"),
+        Message.provider_id.is_not(None),
+        Message.state.in_((MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.UNDELIVERED)),
+    )
+
+
+def _with_calls(texts: Subquery) -> Select[*tuple[Any, ...]]:
+    """Return how many texts there are, since when, and whether the provider has called about any of them."""
+    called = (
+        select(true())
+        .select_from(texts)
+        .join(Receipt, Receipt.provider_id == texts.c.provider_id)
+        .where(Receipt.is_fetched == false())
+        .limit(1)
+    )
+    is_called = func.coalesce(called.scalar_subquery(), false())
+    return select(func.count(), func.min(texts.c.handed_at), is_called).select_from(texts)
+
+
+# So few texts may all have gone to telephones about which carriers report late.
+LEAST_TEXTS = 3
+_OF_TODAY = _with_calls(_texts().order_by(Message.handed_at).limit(AT_MOST).subquery())
+_LATEST_FEW = _with_calls(_texts().order_by(Message.handed_at.desc()).limit(LEAST_TEXTS).subquery())
+
+
+def without_receipts(
+    tx: Session, channels: Collection[str], *, today: datetime, week: datetime, before: datetime
+) -> LateWork:
+    """Return the texts of today that were taken before then, if the provider has called about none of them.
+
+    Where today has too few to tell, the latest ones since `week` count. Receipts that were fetched are no calls.
+    """
+    for query, since in ((_OF_TODAY, today), (_LATEST_FEW, week)):
+        asked = {"channels": list(channels), "since": since, "before": before}
+        count, first, is_called = tx.execute(query, asked).one()
+        if count >= LEAST_TEXTS:
+            return LateWork(0, None) if is_called else LateWork(count, first)
+    return LateWork(0, None)
 
 
 @dataclass(frozen=True)

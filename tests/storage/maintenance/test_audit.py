@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 
+import pytest
+
 from reminder.domain.model.imports import ImportState
 from reminder.domain.model.messages import UNREADABLE, MessageState
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import ChannelName, Role
 from reminder.domain.model.promise_states import PromiseState
+from reminder.domain.model.provider_history import ListedFate
 from reminder.domain.parsing.replies import Intent
 from reminder.storage.db.tables import Card, Import, Message
 from reminder.storage.maintenance import audit
@@ -146,3 +149,37 @@ def test_promises_that_nobody_kept_and_those_left_to_the_operator_are_counted(ro
     assert audit.open_promises(rows.tx, late=NOW + DAY, since=LATER) == LateWork(0, None), "they have seen it by now"
     promises.take(rows.tx, None, NOW)
     assert audit.open_promises(rows.tx, **late) == audit.people_not_told(rows.tx, NOW) == LateWork(0, None)
+
+
+@pytest.mark.parametrize(
+    ("today", "before", "called", "fetched", "found"),
+    [
+        (3, 0, False, False, 3),
+        (3, 0, True, False, 0),
+        (3, 0, False, True, 3),
+        (2, 0, False, False, 0),
+        (2, 1, False, False, 3),
+        (1, 5, False, False, 3),
+        (2, 5, True, False, 0),
+        (0, 0, False, False, 0),
+    ],
+)
+def test_texts_about_which_the_provider_has_not_called_are_found(
+    rows: Rows, today: int, before: int, called: bool, fetched: bool, found: int
+) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    at = [NOW - DAY + place * HOUR for place in range(before)] + [NOW + place * HOUR for place in range(today)]
+    for place, handed_at in enumerate(at):
+        rows.handed(rows.message(phone), provider_id=f"SM{place}", handed_at=handed_at)
+    later = rows.handed(rows.message(phone), provider_id="SM later", handed_at=NOW + 20 * HOUR)
+    rows.handed(rows.message(phone, channel=ChannelName.EMAIL), provider_id="a mail", handed_at=NOW)
+    last = f"SM{len(at) - 1}"
+    if called:
+        receipts.keep(rows.tx, provider_id=last, status="sent", error_code=None, message_id=None, now=NOW)
+    if fetched:
+        receipts.keep_fetched(rows.tx, ChannelName.SMS, [ListedFate(last, "delivered", None)], NOW)
+
+    silent = audit.without_receipts(rows.tx, [ChannelName.SMS], today=NOW, week=NOW - 7 * DAY, before=NOW + 10 * HOUR)
+
+    assert silent.count == found
+    assert rows.one(Message.provider_id, later) == "SM later"
