@@ -215,7 +215,7 @@ class Watcher(logging.Handler):
         rows = self.world.storage.rows(CARD_OWNERS) + self.world.storage.rows(SPOKEN_OF)
         return next((person for one, person in rows if one == message_id), None)
 
-    def takings(self, row: Row) -> list[Taken]:
+    def taken_of(self, row: Row) -> list[Taken]:
         """Return what providers have taken of a message."""
         return self.taken.get((row.channel, self.key_of(row))) or self._adopted.get(row.name, [])
 
@@ -228,7 +228,7 @@ class Watcher(logging.Handler):
         return bool(gone)
 
     def _said_to_have_arrived(self, row: Row) -> None:
-        taken = self.takings(row)
+        taken = self.taken_of(row)
         is_named = row.channel == "line" or not row.provider_id
         is_its_own = is_named or row.provider_id in {name for one in taken for name in (one.sid, one.mail_id)}
         if not (taken and is_its_own) and not self._adopts(row):
@@ -237,7 +237,7 @@ class Watcher(logging.Handler):
             else:
                 self.wrong("somebody else's", f"message {row.id} is {row.state} as {row.provider_id}, another's name")
             return
-        taken = self.takings(row) if taken and is_its_own else self._adopted[row.name]
+        taken = self.taken_of(row) if taken and is_its_own else self._adopted[row.name]
         if row.state == "delivered" and not any(TRUE_END.get(one.status) == "delivered" for one in taken):
             self.wrong(
                 "said to have arrived", f"message {row.id} is delivered; in truth {[one.status for one in taken]}"
@@ -382,7 +382,7 @@ class Watcher(logging.Handler):
 
     def _has_arrived(self, row: Row, by: datetime) -> bool:
         """Return whether a message has truly arrived by then."""
-        taken = self.takings(row)
+        taken = self.taken_of(row)
         is_proof = row.channel in ("email", "line")
         return any(one.at <= by and (is_proof or TRUE_END.get(one.status) == "delivered") for one in taken)
 
