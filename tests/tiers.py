@@ -28,6 +28,7 @@ SLOW = (
     "guard/test_linear.py",
     "journeys/test_escalation.py::test_no_elder_gets_more_than_one_text_a_day_and_eight_a_month",
     "journeys/test_identity.py",
+    "journeys/test_every_reason.py",
     "journeys/test_nothing_leaks.py",
     "journeys/test_over_sockets.py",
     "journeys/test_references.py",

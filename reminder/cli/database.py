@@ -83,6 +83,9 @@ def reopen(as_json: bool = AsJson) -> None:
     from reminder.storage.runtime import activity_log
 
     with opened_app() as app:
+        if moving.closed(app.database) is None:
+            print_answer({"closed_at": None, "to": None}, as_json=as_json, plain="it is open already: nothing to do")
+            return
         was = moving.reopen(app.database, app.clock.now())
         with app.writing() as uow:
             activity_log.write(uow.tx, "database_reopened", uow.now)

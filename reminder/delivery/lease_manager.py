@@ -98,7 +98,9 @@ class LeaseManager:
             count = min(count, most)
             if not count:
                 return LeaseBatch(is_all=False, wait=wait)
-            permit = Permit.ALL if codes else self._breakers.permit(tx, channel, now)
+            # Codes leave whatever it is; but their success closes an open breaker, which must be known then.
+            found = self._breakers.permit(tx, channel, now)
+            permit = Permit.ALL if codes else found
             least = self._least(tx, channel, permit, now, codes=codes) if can_send else None
             is_probe = permit is Permit.PROBE and least is not None
             if is_probe:

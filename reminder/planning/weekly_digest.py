@@ -20,7 +20,7 @@ from reminder.domain.rules.recipients import Recipient, choose_recipients
 from reminder.domain.text.digest import MOST_ROWS, Digest, Item, Part
 from reminder.domain.text.model import Composed
 from reminder.planning.reports.monthly_plan import MonthlyEntry, MonthlyNeed, by_place, due, months_from
-from reminder.planning.reports.status import PersonStatus, group_status
+from reminder.planning.reports.status import NOT_TOLD_FOR, PersonStatus, group_status
 from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.outbox import queue
@@ -36,8 +36,6 @@ AT_ONCE, IN_A_PASS = 20, 10
 
 UNREACHED, NOT_TOLD = "unreached", "not_told"
 _NOT_ARRIVED = (MessageState.UNDELIVERED, MessageState.FAILED)
-# Who was not told on the day of a step that lies so far back is listed, until they have been told.
-NOT_TOLD_FOR = timedelta(days=7)
 
 
 def make_digests(units: UnitsOfWork, now: datetime, links: SignedLinks) -> int:

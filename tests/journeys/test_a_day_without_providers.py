@@ -117,6 +117,10 @@ def day(database_url: str, tmp_path: Path) -> Iterator[Day]:
         village.group(name="一人")
         village.person("伯父", phone="090-0000-0004", mode=Mode.ELDERLY)
         village.card("伯父", NEAR, CARD)
+        village.person("叔父", phone="090-0000-0007", mode=Mode.ELDERLY)
+        village.card("叔父", FAR)
+        village.person("従姉", phone="090-0000-0008", mode=Mode.STANDARD)
+        village.card("従姉", NEAR)
         village.group(GroupKind.HOME, "さくら苑")
         village.member("事務", "jimu@example.jp")
         village.person("キヨさん", phone="090-0000-0005", room="201")
@@ -130,8 +134,9 @@ def day(database_url: str, tmp_path: Path) -> Iterator[Day]:
 def test_everybody_is_told_by_six_when_all_providers_are_down_until_three(day: Day, outage: str) -> None:
     village = day.village
     day.down(outage)
-    village.run_until("2027-03-24 11:15")
-    assert assess(village.app.units, village.now).troubles, "the operator knows"
+    village.run_until("2027-03-24 09:15")
+    known = assess(village.app.units, village.now).troubles
+    assert any(code.startswith(("channel_failing_", "channel_paused_")) for code in known), "the operator knows"
     village.run_until("2027-03-24 15:00")
     assert (day.twilio.texts, day.line.pushed, day.smtp.mails) == ([], [], [])
 
@@ -153,6 +158,9 @@ def test_everybody_is_told_by_six_when_all_providers_are_down_until_three(day: D
     assert all(at is not None and at.astimezone(JAPAN) <= japan("2027-03-24 18:00") for at in told)
     numbers = [text.to for text in day.twilio.texts]
     assert len(numbers) == len(set(numbers)), "nobody is told twice by one telephone"
+    if outage != "broken":
+        # A text of unknown outcome waits for the answer to a question about it, however urgent it is.
+        assert numbers[-1] == "+819000000007", "who has months left is the last"
     village.run_until("2027-03-24 21:15")
     assert {state for _, state, _, _ in day.promises()} <= TOLD
 
@@ -179,7 +187,7 @@ def test_where_only_mail_works_everybody_is_told_by_mail_or_their_family_or_home
     village.run_until("2027-03-24 21:15")
 
     states = [state for audience, state, _, _ in day.promises() if audience == "person"]
-    assert sorted(states) == ["family", "family", "operator", "other_way", "staff"]
+    assert sorted(states) == ["family", "family", "operator", "operator", "operator", "other_way", "staff"]
     mails = [(mail.recipients[0], mail.body()) for mail in day.smtp.mails]
     for reader in ("musume@example.jp", "musuko@example.jp", "jimu@example.jp"):
         assert any(

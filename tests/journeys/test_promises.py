@@ -12,8 +12,10 @@ from reminder.clock import JAPAN
 from reminder.domain.model.messages import Outgoing, ProviderReport
 from reminder.domain.model.people import ChannelName, GroupKind, Mode
 from reminder.errors import ChannelError, SetupChannelError, TemporaryChannelError, UnknownOutcomeError
+from reminder.planning.reports.status import group_status
 from reminder.storage.db.tables import Message, Promise
 from reminder.storage.outbox import receipts
+from reminder.storage.registry import groups
 from reminder.upkeep.health import assess
 from tests.village import Village, japan, open_village
 
@@ -349,3 +351,33 @@ def test_a_receipt_is_proof_whenever_it_comes(village: Village) -> None:
 
     assert promises(village) == [("03-24", "proven")]
     assert notices(village) == []
+
+
+def test_a_copy_never_says_that_a_text_which_never_left_is_unanswered(village: Village) -> None:
+    household(village)
+    village.sms.fail_when(always(SUSPENDED))
+
+    village.run_until("2027-03-30 23:00")
+
+    copies = [words for words in village.words_to("娘") if "これまでのお知らせ" in words]
+    assert copies
+    assert not any(
+        "返事はまだ" in line for words in copies for line in words.splitlines() if "送りませんでした" in line
+    )
+
+
+def test_the_home_page_names_who_was_not_told_until_they_have_been(village: Village) -> None:
+    household(village)
+    village.sms.fail_when(always(SUSPENDED))
+    village.run_until("2027-03-24 23:00")
+
+    def untold() -> list[date | None]:
+        with village.app.units.reading(village.now) as uow:
+            group = groups.find(uow.tx, 1)
+            assert group is not None
+            return [card.untold_on for row in group_status(uow, group) for card in row.cards]
+
+    assert untold() == [date(2027, 3, 24)]
+    village.sms.fail_when(None)
+    village.run_until("2027-03-30 23:00")
+    assert untold() == [None]

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
-from reminder.domain.model.people import ContactState
+from reminder.domain.model.people import Audience, ContactState
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT
 from reminder.domain.rules.next_step import NextStep, next_step, urgency
 from reminder.domain.rules.recipients import Recipient, choose_recipients
@@ -16,8 +16,11 @@ from reminder.storage.registry import cards, contacts, people
 from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
+from reminder.storage.reminders import promises
 
 Need = tuple[bool, int, str, int]
+# Who was not told on the day of a step that lies so far back is named, until they have been told.
+NOT_TOLD_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class CardStatus:
     """The status of one card.
 
     `latest`: the last text to the person about it, with its outcome, if asked for. `assigned_to`: the contact of the
-    human who takes care of it. `is_silent`: everybody was asked and nobody has answered.
+    human who takes care of it. `is_silent`: everybody was asked and nobody has answered. `untold_on`: the day on which
+    the person was not told, who has not been told since.
     """
 
     card: CardView
@@ -34,6 +38,7 @@ class CardStatus:
     latest: EarlierMessage | None
     assigned_to: int | None
     is_silent: bool
+    untold_on: date | None = None
 
     @property
     def card_id(self) -> int:
@@ -97,6 +102,11 @@ def group_status(
         latest_texts = (
             queries.earlier_of_group(tx, group.id, 1) if only is None else queries.earlier_messages(tx, ends.keys(), 1)
         )
+    untold = {
+        one.card_id: one.day
+        for one in promises.untold_of_group(tx, group.id, now=uow.now, since=today - NOT_TOLD_FOR, only=only)
+        if one.audience is Audience.PERSON
+    }
     members = [recipient for _, recipient in contacts.of_members(tx, [group.id])]
     around: dict[int, list[Recipient]] = {person.id: [] for person in everyone}
     recipients = contacts.of_people_of_group(tx, group.id) if only is None else contacts.of_people(tx, of_person.keys())
@@ -127,6 +137,7 @@ def group_status(
                     is_silent=card.escalation_level == NOBODY_LEFT
                     and card.acknowledged_on is None
                     and assigned_to is None,
+                    untold_on=untold.get(card.id),
                 )
             )
         standings.sort(key=lambda one: (not one.is_silent, urgency(one.next), one.card.id))

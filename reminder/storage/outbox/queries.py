@@ -203,19 +203,24 @@ def _card_ids_of(tx: Session, message_ids: Collection[int]) -> Mapping[int, list
     return found
 
 
+# Told means accepted: neither planned, nor tried, nor what nobody counts on any more.
+_WAS_TOLD = and_(
+    Message.state.in_((MessageState.ACCEPTED, MessageState.DELIVERED)),
+    Message.doubted_at.is_(None),
+)
 _DAYS_SENT = (
     select(Card.id, Message.handed_at, Message.audience)
     .join(MessageReminder, MessageReminder.message_id == Message.id)
     .join(Reminder, Reminder.id == MessageReminder.reminder_id)
     .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
-    .where(among(Card.id, ids_param("cards")), Message.handed_at.is_not(None))
+    .where(among(Card.id, ids_param("cards")), _WAS_TOLD, Message.handed_at.is_not(None))
     .distinct()
     .order_by(Message.handed_at)
 )
 
 
 def days_sent(tx: Session, card_ids: Collection[int]) -> Mapping[int, list[tuple[datetime, Audience]]]:
-    """Return by card id when messages about its present end date were handed over, and to which audience."""
+    """Return by card id when its present end date was told, and to which audience: what was accepted counts."""
     found: dict[int, list[tuple[datetime, Audience]]] = {card_id: [] for card_id in card_ids}
     for card_id, handed_at, audience in tx.execute(_DAYS_SENT, {"cards": card_ids}):
         assert handed_at is not None
@@ -230,8 +235,7 @@ _FIRST_TOLD = (
     .join(Message, Message.id == MessageReminder.message_id)
     .where(
         among(Card.id, ids_param("cards")),
-        Message.state.in_((MessageState.ACCEPTED, MessageState.DELIVERED)),
-        Message.doubted_at.is_(None),
+        _WAS_TOLD,
     )
     .group_by(Card.id, Message.audience)
 )
@@ -394,7 +398,10 @@ def _one_referred(tx: Session, which: ColumnElement[bool]) -> ReferredMessage | 
 
 @dataclass(frozen=True)
 class EarlierMessage:
-    """A message to a person about a card, with the first answer between it and the next message."""
+    """A message to a person about a card, with the first answer between it and the next message.
+
+    `was_answerable`: they can have answered it, because it has a digit for that and was accepted.
+    """
 
     message_id: int
     handed_at: datetime
@@ -412,7 +419,7 @@ _EARLIER = (
         Message.handed_at,
         Message.channel,
         Message.state,
-        Message.reply_code.is_not(None),
+        and_(Message.reply_code.is_not(None), _WAS_TOLD),
     )
     .join(Reminder, and_(Reminder.card_id == Card.id, Reminder.expires_on == Card.expires_on))
     .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)

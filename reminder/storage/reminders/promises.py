@@ -353,10 +353,13 @@ _WAS_TOLD_SINCE = exists(
 )
 
 
-def untold_of_group(tx: Session, group_id: int, *, now: datetime, since: date) -> list[Untold]:
+def untold_of_group(
+    tx: Session, group_id: int, *, now: datetime, since: date, only: Collection[int] | None = None
+) -> list[Untold]:
     """Return the promises of a group, of that day or later, whose addressee was not told, and has not been since.
 
-    An open one counts once its day is over. What concerns a card that is done, renewed or ended is left out.
+    `only`: those about the persons with these ids. An open one counts once its day is over. What concerns a card that
+    is done, renewed or ended is left out.
     """
     query = _UNTOLD.where(
         Person.group_id == group_id,
@@ -365,6 +368,8 @@ def untold_of_group(tx: Session, group_id: int, *, now: datetime, since: date) -
         or_(Promise.state.in_(WAS_NOT_TOLD), and_(IS_OPEN_PROMISE, Promise.ends_at <= now)),
         ~_WAS_TOLD_SINCE,
     )
+    if only is not None:
+        query = query.where(among(Person.id, only))
     return [Untold(*row) for row in tx.execute(query)]
 
 

@@ -188,6 +188,9 @@ def test_who_was_not_told_is_listed_until_they_have_been(rows: Rows) -> None:
     assert known.untold(NOW + 8 * HOUR) == [known.id], "its day is over"
     promises.close(rows.tx, {known.id: Closing(PromiseState.FAMILY)}, NOW)
     assert known.untold() == [known.id]
+    some = {"now": NOW, "since": TODAY}
+    assert promises.untold_of_group(rows.tx, known.group, **some, only=[known.person + 1]) == []
+    assert len(promises.untold_of_group(rows.tx, known.group, **some, only=[known.person])) == 1
 
     later = rows.promise(rows.reminder(known.card, "d7"), day=TODAY + timedelta(days=1))
     promises.close(rows.tx, {later: Closing(PromiseState.PROVEN)}, NOW + DAY)
