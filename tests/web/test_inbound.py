@@ -23,7 +23,11 @@ MOTHER = "+819000000001"
 
 @contextmanager
 def opened(database_url: str, folder: Path) -> Iterator[Village]:
-    account = {"twilio_account_sid": fake.ACCOUNT_SID, "twilio_auth_token": (fake.AUTH_TOKEN,), "twilio_from": "KIGEN"}
+    account = {
+        "twilio_account_sid": fake.ACCOUNT_SID,
+        "twilio_auth_token": (fake.AUTH_TOKEN,),
+        "twilio_from": "+815000000001",
+    }
     with open_village(
         database_url, folder, "2027-01-29 11:00", two_way_sms=True, public_url=PUBLIC, **account
     ) as village:
