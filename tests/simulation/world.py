@@ -199,12 +199,14 @@ class World:
         next_at = min([*moments, midnight.astimezone(UTC)])
         # Where a run has changed nothing, what it waits for is not in the rows.
         least = 60.0 if state == before and ran_at >= 0 else 0.5
-        return min(max((next_at - now).total_seconds(), least), 4 * CALM if job.startswith("send by ") else CALM)
+        return min(max((next_at - now).total_seconds(), least), 4 * CALM if job.startswith("send ") else CALM)
 
     def _of_job(self, job: str) -> list[Any]:
-        channel = job.removeprefix("send by ") if job.startswith("send by ") else None
         rows = self.watcher.rows.values()
-        if channel is None:
+        if job == "send codes":
+            return [row for row in rows if row.state == "queued" and row.kind == "login_code"]
+        channel = job.removeprefix("send by ")
+        if channel == job:
             return [row for row in rows if row.state in ("sending", "unknown")]
         return [row for row in rows if row.state == "queued" and row.channel == channel]
 
@@ -214,9 +216,10 @@ class World:
         self.watcher.look()
         job = JOB.get()
         for name, event in self._wakes.items():
-            if name in ("audit", job):
+            # Lists of providers are read by the clock, whatever we have done.
+            if name in ("fetch", job):
                 continue
-            if name.startswith("send by ") and not self._is_soon(name):
+            if name.startswith("send ") and not self._is_soon(name):
                 continue
             event.set()
 
@@ -380,7 +383,7 @@ def in_full(number: str) -> str:
 
 def _due(row: Any, job: str) -> datetime | None:
     """Return when a job has to do with a row."""
-    if not job.startswith("send by "):
+    if not job.startswith("send "):
         return instant(row.lease_until) if row.lease_until else None
     at = instant(row.scheduled_at)
     return max(at, instant(row.lease_until)) if row.lease_until else at
