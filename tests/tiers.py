@@ -37,6 +37,7 @@ SLOW = (
     "journeys/test_slow_clients.py",
     "journeys/test_two_primaries.py",
     "journeys/test_years.py",
+    "museum",
     "planning/test_added_steps.py",
     "planning/test_forecast.py::test_what_the_forecast_shows_is_what_everybody_is_sent",
     "simulation/test_simulation.py::test_nothing_is_wrong_on_the_days_of_five_hundred_seeds",

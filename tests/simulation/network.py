@@ -163,9 +163,15 @@ class Line(asyncio.Transport):
 
     # ── the service's side ──
 
-    def say(self, data: bytes, after: float = 0.0) -> None:
-        """Send to our side, after what was said before."""
-        self._later(after, lambda: self._hear(data))
+    def say(self, data: bytes, after: float = 0.0, then: Callable[[], None] | None = None) -> None:
+        """Send to our side, after what was said before; `then` is called when it is there."""
+
+        def hear() -> None:
+            if then is not None and not self._is_closed:
+                then()
+            self._hear(data)
+
+        self._later(after, hear)
 
     def hang_up(self, after: float = 0.0) -> None:
         """End the connection in order."""

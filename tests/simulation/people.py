@@ -186,6 +186,16 @@ def stop_link(world: "World", who: str) -> None:
     _follow(world, "stop", who)
 
 
+@_act
+def scan_links(world: "World", who: str) -> None:
+    """A scanner opens every link of the latest mail to the carers of a person: it asks, and presses nothing."""
+    theirs = {*world.residents[who].somebody.carers, *world.scenario.members}
+    for mail in [one for one in world.mail.mails if one.to in theirs][-1:]:
+        words = f"{mail.raw.decode('ascii')} {text_of_mail(mail.raw)}"
+        for link in dict.fromkeys(re.findall(r"https://kigen\.example\.jp(/[^\s>]+)", words)):
+            world.ask("GET", link, b"", [("accept", "text/html")], lambda s: world.note(f"scanned: {s}"))
+
+
 def _follow(world: "World", act: str, who: str) -> None:
     theirs = {*world.residents[who].somebody.carers, *world.scenario.members}
     for mail in reversed([one for one in world.mail.mails if one.to in theirs]):

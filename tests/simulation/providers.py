@@ -36,6 +36,18 @@ class Taken:
     code: int | None = None
     raw: bytes = b""
     is_inbound: bool = False
+    # Whether our side has had the answer that it was taken, and which process that was.
+    is_heard: bool = False
+    worker: object = None
+
+    @property
+    def mail_id(self) -> str:
+        """The Message-ID of a mail."""
+        return f"<{self.key}@example.jp>" if self.channel == "email" else ""
+
+    def heard(self) -> None:
+        """Note that our side has had the answer."""
+        self.is_heard = True
 
 
 class World(Protocol):
@@ -135,8 +147,9 @@ def respond(
     after: float = 0.0,
     headers: Mapping[str, str] | None = None,
     cut: bool = False,
+    then: Callable[[], None] | None = None,
 ) -> None:
-    """Answer with JSON; `cut`: only half of it, and then the end."""
+    """Answer with JSON; `cut`: only half of it, and then the end. `then` is called when our side has heard it."""
     body = json.dumps(said).encode()
     more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
     head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{more}\r\n"
@@ -144,7 +157,7 @@ def respond(
         line.say(head.encode() + body[: len(body) // 2], after)
         line.hang_up()
     else:
-        line.say(head.encode() + body, after)
+        line.say(head.encode() + body, after, then)
 
 
 class Twilio(HttpHost):
@@ -173,8 +186,9 @@ class Twilio(HttpHost):
         kind, *how = self.world.weather.now(about, to)
         after = self.world.draw(f"{about} answers", 0.02, 0.4)
         self.world.handed(about, key, to, text)
-        if kind == "refuse":
+        if kind in ("refuse", "refuse_slowly"):
             status = int(how[0])
+            after += 5.0 if kind == "refuse_slowly" else 0.0
             self.world.note(f"{about} to {to} refused with {':'.join(how)}")
             said = {"code": int(how[1]) if len(how) > 1 else status, "message": "refused", "status": status}
             respond(line, status, said, after=after, headers={"Retry-After": how[2]} if len(how) > 2 else {})
@@ -192,7 +206,8 @@ class Twilio(HttpHost):
         elif kind == "truncate":
             respond(line, 201, self._row(taken), after=after, cut=True)
         elif kind != "accept_hang":
-            respond(line, 201, self._row(taken), after=after + (float(how[0]) if kind == "slow" else 0.0))
+            slow = float(how[0]) if kind == "slow" else 0.0
+            respond(line, 201, self._row(taken), after=after + slow, then=taken.heard)
 
     def _take(self, about: str, to: str, text: str, key: str, callback: str) -> Taken:
         self._numbers += 1
@@ -394,7 +409,8 @@ class LineServer(HttpHost):
         elif kind != "accept_hang":
             slow = float(how[0]) if kind == "slow" else 0.0
             said = {"sentMessages": [{"id": taken.sid, "quoteToken": "q"}]}
-            respond(line, 200, said, after=after + slow, headers={"X-Line-Request-Id": f"r-{taken.sid}"})
+            headers = {"X-Line-Request-Id": f"r-{taken.sid}"}
+            respond(line, 200, said, after=after + slow, headers=headers, then=taken.heard)
 
 
 @dataclass
@@ -442,14 +458,14 @@ class _Smtp:
         self._heard, self._to, self._is_content = b"", "", False
         self._say("220 mail.example.jp ESMTP", "greeting")
 
-    def _say(self, text: str, stage: str) -> None:
+    def _say(self, text: str, stage: str, then: Callable[[], None] | None = None) -> None:
         kind, *how = self._world.weather.now("email", self._to or None)
         if kind == "silent" and (not how or how[0] == stage):
             return
         after = float(how[1]) if kind == "slow" and how[0] == stage else self._world.draw("mail answers", 0.01, 0.2)
         if kind == "refuse" and how[0] == stage:
             text = how[1]
-        self._line.say(f"{text}\r\n".encode(), after)
+        self._line.say(f"{text}\r\n".encode(), after, then)
 
     def gone(self) -> None:
         """The client has closed."""
@@ -494,13 +510,13 @@ class _Smtp:
         if kind == "reset":
             self._line.tear(0.1)
             return
-        self._server.take(self._to, raw)
+        taken = self._server.take(self._to, raw)
         if kind == "accept_reset":
             self._line.tear(0.1)
         elif kind == "accept_then":
             self._line.say(f"{how[0]}\r\n".encode(), 0.1)
         elif kind != "accept_hang":
-            self._say("250 2.0.0 taken", "DATA")
+            self._say("250 2.0.0 taken", "DATA", taken.heard)
 
 
 def basic_auth() -> str:

@@ -13,6 +13,8 @@ from tests.simulation.weather import Spell
 HOUR = 3600.0
 # Everything begins at this instant, an hour before the earliest mail of a day.
 START = "2026-12-01T06:00+09:00"
+# In place of a name: the person to whom, or about whom, the latest message is.
+READER = "*"
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,21 @@ class Somebody:
 
 @dataclass(frozen=True)
 class Happening:
-    """Something that somebody does, or that befalls us, `at` so many seconds after the beginning."""
+    """Something that somebody does, or that befalls us, `at` so many seconds after the beginning.
+
+    `on`: not then, but in the moment in which something comes for the so-and-so-manyth time: `marked:3` (a hand-over is
+    committed), `handed:3` (a message comes to its provider), `taken:3` (a provider takes one), `committed:3`; of one
+    channel only: `marked sms:3`.
+    """
 
     at: float
     do: str
     args: Mapping[str, Any] = field(default_factory=dict)
+    on: str = ""
 
     def __str__(self) -> str:
         said = " ".join(f"{name}={value}" for name, value in self.args.items())
-        return f"{self.at / HOUR + 6:05.2f} h {self.do} {said}"
+        return f"{self.on or f'{self.at / HOUR + 6:05.2f} h'} {self.do} {said}"
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,7 @@ SMS_WEATHER = (
     "refuse:500", "refuse:503", "refuse:429:20429:30", "refuse:408", "refuse:400:21635", "refuse:401:20003",
     "reset", "hang", "accept_reset", "accept_hang", "accept_then:500", "truncate", "slow:8", "slow:40",
 )  # fmt: skip
+HURDLES = ("refuse:429:20429", "refuse:503", "refuse:400:30001", "accept_reset", "accept_hang", "reset", "truncate")
 MAIL_WEATHER = (
     "refuse:greeting:421 4.3.2 later", "refuse:RCPT:451 4.7.1 later", "refuse:RCPT:550 5.1.1 nobody",
     "refuse:DATA:452 4.3.1 full", "silent:greeting", "silent:RCPT", "reset", "accept_reset", "accept_hang",
@@ -164,11 +173,20 @@ def _acts(chance: Random, people: Sequence[Somebody], day: int) -> list[Happenin
             ("answer", "answer", "answer", "done", "renew", "stop", "stop_link", "take", "erase", "erase_contact",
              "retire", "reopen", "confirm", "enter_again", "edit")
         )  # fmt: skip
-        args: dict[str, Any] = {"who": who.name}
+        on = _turn(chance)
+        # Who is just being written to is who matters most.
+        args: dict[str, Any] = {"who": READER if on and chance.random() < 0.7 else who.name}
         if do == "answer":
             args["text"] = chance.choice(ANSWERS)
-        acts.append(Happening(_moment(chance, day), do, args))
+        acts.append(Happening(_moment(chance, day), do, args, on))
     return acts
+
+
+def _turn(chance: Random) -> str:
+    """Half of what is done is done in the moment in which a message leaves."""
+    if chance.random() < 0.5:
+        return ""
+    return f"{chance.choice(('marked', 'handed', 'taken'))}:{chance.randint(1, 12)}"
 
 
 def _blows(chance: Random, day: int) -> list[Happening]:
@@ -183,12 +201,17 @@ def _blows(chance: Random, day: int) -> list[Happening]:
             args["commits"] = chance.randint(0, 6)
         if do == "clock":
             args["by"] = chance.choice((-480, -60, 60, 480, -3600))
-        blows.append(Happening(at, do, args))
+        on = "" if do == "clock" else _turn(chance)
+        blows.append(Happening(at, do, args, on))
     return blows
 
 
 def _spells(chance: Random, day: int) -> list[Spell]:
-    spells = []
+    spells = [Spell("inbound", "twice:3", day * 24 * HOUR, (day + 1) * 24 * HOUR, 0.3)]
+    if chance.random() < 0.4:
+        # A short hurdle while most texts leave.
+        begin = (day * 24 + chance.choice((3, 4))) * HOUR
+        spells.append(Spell("sms", chance.choice(HURDLES), begin, begin + chance.choice((2, 30, 90)), 0.7))
     kinds = (
         ("sms", SMS_WEATHER), ("email", MAIL_WEATHER), ("line", LINE_WEATHER), ("sms_list", LIST_WEATHER),
         ("receipts", RECEIPTS), ("inbound", ("twice:3", "twice:200")), ("sms_network", ("refused", "silent")),
@@ -234,7 +257,7 @@ def as_toml(scenario: Scenario, *, finds: str) -> str:
 
 def from_toml(entry: Mapping[str, Any]) -> Scenario:
     """Return the scenario of an entry."""
-    given = {name: of for name, of in entry.items() if name not in ("finds",)}
+    given = {name: of for name, of in entry.items() if name in Scenario.__dataclass_fields__}
     given["people"] = [Somebody(**one) for one in entry["people"]]
     given["happenings"] = [Happening(**one) for one in entry.get("happenings", ())]
     given["spells"] = [Spell(**one) for one in entry.get("spells", ())]

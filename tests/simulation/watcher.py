@@ -62,7 +62,12 @@ MESSAGES = (
     f"SELECT {', '.join(('created_at' if name == 'made' else name) for name in Row._fields)} FROM messages ORDER BY id"
 )
 CARDS = "SELECT id, created_at, expires_on, acknowledged_on, retired_at FROM cards ORDER BY id"
-CONTACTS = "SELECT id, created_at, state FROM contacts ORDER BY id"
+CONTACTS = "SELECT id, created_at, state, address_index FROM contacts ORDER BY id"
+SPOKEN_OF = "SELECT message_id, person_id FROM mentions"
+CARD_OWNERS = """SELECT message_id, person_id FROM message_reminders
+JOIN reminders ON reminders.id = reminder_id JOIN cards ON cards.id = card_id"""
+# What tells a human that somebody was not told: a copy only says that a text is on its way.
+HANDED_ON = ("failure_notice", "notice", "escalation")
 ABOUT = "SELECT message_id, card_id FROM message_reminders JOIN reminders ON reminders.id = reminder_id"
 ASKED_FOR = ("answer", "login_code", "consent_request", "test_call", "invitation")
 TRUE_END = {"delivered": "delivered", "completed": "delivered"}
@@ -92,6 +97,13 @@ class Watcher(logging.Handler):
         # Messages that must not be handed over any more, and why.
         self._untrue: dict[tuple[int, int], str] = {}
         self._kept: list[tuple[str, str]] = []
+        self._adopted: dict[tuple[int, int], list[Taken]] = {}
+        self._pressed: set[str] = set()
+        self._address_of: dict[int, bytes] = {}
+        # By which process the last hand-over of a message was begun.
+        self._begun_by: dict[tuple[int, int], Any] = {}
+        # Numbers whose owner has said stop, and since when (virtual seconds).
+        self._stopped_by_owner: dict[str, float] = {}
 
     def wrong(self, kind: str, what: str) -> None:
         """Note what must not be, once for each kind and sentence."""
@@ -113,10 +125,10 @@ class Watcher(logging.Handler):
         rows = {row.name: row for row in (Row(*one) for one in self.world.storage.rows(MESSAGES))}
         before, self.rows = self.rows, rows
         self._facts(rows)
-        for name, row in rows.items():
-            known = before.get(name)
-            if row != known:
-                self._moved(name, known, row)
+        # In one commit the outcomes of some are recorded, and then the hand-overs of others begin.
+        moved = [name for name, row in rows.items() if row != before.get(name)]
+        for name in sorted(moved, key=lambda name: rows[name].state == "sending"):
+            self._moved(name, before.get(name), rows[name])
         for name in before.keys() - rows.keys():
             self.world.note(f"message {name[0]} is gone")
         ids = Counter(row.provider_id for row in rows.values() if row.provider_id and row.channel in ("sms", "voice"))
@@ -126,7 +138,9 @@ class Watcher(logging.Handler):
 
     def _facts(self, rows: dict[tuple[int, int], Row]) -> None:
         """Note since when messages are no longer true or wanted."""
-        contacts = {one[:2]: one[2] for one in self.world.storage.rows(CONTACTS)}
+        found = self.world.storage.rows(CONTACTS)
+        contacts = {one[:2]: one[2] for one in found}
+        self._address_of = {one[0]: bytes(one[3]) for one in found}
         cards = {one[:2]: one[2:] for one in self.world.storage.rows(CARDS)}
         if contacts == self._contacts and cards == self._cards:
             return
@@ -169,28 +183,61 @@ class Watcher(logging.Handler):
             if row.state != "sending" or marks != 1:
                 self.wrong("attempts", f"message {row.id} has {marks} attempts more and is {row.state}")
         if row.state == "sending" and was != "sending":
-            self._handing_over.add(name)
+            self._begins(name, row)
             if not marks:
                 self.wrong("attempts", f"message {row.id} is handed over without an attempt")
-            if name in self._untrue:
-                self.wrong(
-                    "handed over after " + self._untrue[name],
-                    f"message {row.id} ({row.kind}) after {self._untrue[name]}",
-                )
         elif row.state != "sending":
             self._handing_over.discard(name)
         if row.state in ("accepted", "delivered") and was != row.state:
             self._said_to_have_arrived(row)
 
+    def _begins(self, name: tuple[int, int], row: Row) -> None:
+        """A hand-over begins: is the message still true, in its day, and the only one to its reader?"""
+        self.world.happened("marked", row.channel)
+        if name in self._untrue:
+            self.wrong("handed over after " + self._untrue[name], f"message {row.id} ({row.kind})")
+        if instant(row.expires_at) <= instant(row.handed_at):
+            self.wrong("after its day", f"message {row.id} is handed over after {row.expires_at}")
+        address, worker = self._address_of.get(row.contact_id or 0), self.world.worker
+        for other in sorted(self._handing_over):
+            its = self.rows.get(other)
+            is_beside = its is not None and its.channel == row.channel and self._begun_by.get(other) is worker
+            if is_beside and its is not None and address and self._address_of.get(its.contact_id or 0) == address:
+                self.wrong("side by side", f"messages {its.id} and {row.id} go to one address at the same time")
+        self._handing_over.add(name)
+        self._begun_by[name] = worker
+
+    def latest_person(self) -> int | None:
+        """Return the person to whom, or about whom, the message is whose hand-over began last."""
+        if not self._begun_by:
+            return None
+        message_id = next(reversed(self._begun_by))[0]
+        rows = self.world.storage.rows(CARD_OWNERS) + self.world.storage.rows(SPOKEN_OF)
+        return next((person for one, person in rows if one == message_id), None)
+
+    def taken_of(self, row: Row) -> list[Taken]:
+        """Return what providers have taken of a message."""
+        return self.taken.get((row.channel, self.key_of(row))) or self._adopted.get(row.name, [])
+
+    def _adopts(self, row: Row) -> bool:
+        """Return whether a message stands for a text that its reader has already, from a message that was erased."""
+        known = [one for some in self.taken.values() for one in some if row.provider_id in (one.sid, one.mail_id)]
+        gone = [one for one in known if self._named(one.channel, one.key)[1] is None]
+        if gone:
+            self._adopted[row.name] = gone
+        return bool(gone)
+
     def _said_to_have_arrived(self, row: Row) -> None:
-        taken = self.taken.get((row.channel, self.key_of(row)), [])
-        if row.channel == "email" and row.provider_id and not any(one.key in row.provider_id for one in taken):
-            taken = []
-        if not taken:
-            self.wrong("never taken", f"message {row.id} is {row.state}, and its provider has never had it")
+        taken = self.taken_of(row)
+        is_named = row.channel == "line" or not row.provider_id
+        is_its_own = is_named or row.provider_id in {name for one in taken for name in (one.sid, one.mail_id)}
+        if not (taken and is_its_own) and not self._adopts(row):
+            if not taken:
+                self.wrong("never taken", f"message {row.id} is {row.state}, and its provider has never had it")
+            else:
+                self.wrong("somebody else's", f"message {row.id} is {row.state} as {row.provider_id}, another's name")
             return
-        if row.provider_id and row.channel in ("sms", "voice") and row.provider_id not in {one.sid for one in taken}:
-            self.wrong("somebody else's", f"message {row.id} is {row.state} as {row.provider_id}, which is another's")
+        taken = self.taken_of(row) if taken and is_its_own else self._adopted[row.name]
         if row.state == "delivered" and not any(TRUE_END.get(one.status) == "delivered" for one in taken):
             self.wrong(
                 "said to have arrived", f"message {row.id} is delivered; in truth {[one.status for one in taken]}"
@@ -213,6 +260,11 @@ class Watcher(logging.Handler):
             self.wrong("unknown to us", f"{channel} to {to}: no message is called so")
             return
         self._arrivals[name] += 1
+        self.world.happened("handed", channel)
+        stopped = self._stopped_by_owner.get(to)
+        is_asked_for = row is not None and row.kind in ASKED_FOR
+        if channel == "sms" and stopped is not None and self.world.loop.time() > stopped + 30 and not is_asked_for:
+            self.wrong("after the owner's stop", f"message {name[0]} goes to {to}, whose owner has said stop")
         if name not in self._handing_over:
             state = row.state if row is not None else "gone"
             self.wrong("not being handed over", f"message {name[0]} arrives at its provider while it is {state}")
@@ -236,12 +288,20 @@ class Watcher(logging.Handler):
 
     def took(self, taken: Taken) -> None:
         """A provider has taken a message."""
+        self.world.happened("taken", taken.channel)
         self.taken[taken.channel, taken.key].append(taken)
         times = len(self.taken[taken.channel, taken.key])
         name, row = self._named(taken.channel, taken.key)
         self.world.note(f"{taken.channel} to {taken.to} taken as {taken.sid}, message {name and name[0]}, time {times}")
         if times > 1 and row is not None and not row.possibly_double:
             self.wrong("doubled", f"message {row.id} was taken {times} times and is not marked")
+        before = self.taken[taken.channel, taken.key][:-1]
+        taken.worker = self.world.worker
+        if (
+            any(one.is_heard and one.worker is self.world.worker for one in before)
+            and not self.world.was_away_for_long()
+        ):
+            self.wrong("doubled though its answer was heard", f"message {name and name[0]}")
 
     def _named(self, channel: str, key: str) -> tuple[tuple[int, int] | None, Row | None]:
         if channel == "line":
@@ -257,6 +317,14 @@ class Watcher(logging.Handler):
 
     def heard(self, about: str, fields: Mapping[str, str], *, is_kept: bool) -> None:
         """The web server has answered a webhook; what it has said to have kept must not be lost."""
+        if is_kept and about == "inbound":
+            text, number = fields["Body"], fields["From"]
+            if text in ("停止", "STOP"):
+                self._stopped_by_owner.setdefault(number, self.world.loop.time())
+            elif text in ("再開", "START"):
+                self._stopped_by_owner.pop(number, None)
+        if is_kept and about == "call" and fields.get("Digits"):
+            self._pressed.add(fields["CallSid"])
         if is_kept and about == "receipt":
             self._kept.append((fields.get("MessageSid", fields.get("CallSid", "")), fields.get("MessageStatus", "")))
 
@@ -265,6 +333,7 @@ class Watcher(logging.Handler):
     def end_of_day(self) -> None:
         """Look at what must be true once the day is over and everything has had its time."""
         self._each_reminder_once()
+        self._everybody_is_told()
         for query, what in (
             ("SELECT count(*) FROM receipts WHERE applied_at IS NULL", "receipts"),
             ("SELECT count(*) FROM replies WHERE handled_at IS NULL", "replies"),
@@ -272,6 +341,11 @@ class Watcher(logging.Handler):
             ((left,),) = self.world.storage.rows(query)
             if left:
                 self.wrong("dropped", f"{left} {what} are not worked on")
+        ((acted_on,),) = self.world.storage.rows("SELECT count(*) FROM replies")
+        # Those that were not reported are fetched from the provider's list.
+        said = len(self._pressed) + sum(one.is_inbound for one in self.world.twilio.texts)
+        if acted_on > said:
+            self.wrong("acts twice", f"{said} texts came in, and {acted_on} are kept")
         now = self.world.worker_now()
         for row in self.rows.values():
             if row.state == "queued" and instant(row.expires_at) < now - timedelta(minutes=30):
@@ -287,6 +361,30 @@ class Watcher(logging.Handler):
                 continue
             if row.provider_id == sid and row.state not in ("delivered", "undelivered"):
                 self.wrong("dropped", f"message {row.id} is {row.state} though its {status} was heard")
+
+    def _everybody_is_told(self) -> None:
+        """By six in the evening whoever was due has the text, or a human knows that they have not."""
+        by = self.world.began + timedelta(hours=12, minutes=5)
+        if self.world.now() > by + timedelta(hours=12) or self.world.was_off_for_long():
+            return
+        about: dict[int, set[int]] = defaultdict(set)
+        for query in (SPOKEN_OF, CARD_OWNERS):
+            for message_id, person_id in self.world.storage.rows(query):
+                about[message_id].add(person_id)
+        for name in sorted(self.world.due - self.world.touched):
+            person = self.world.residents[name]
+            theirs = [row for row in self.rows.values() if row.contact_id in person.contacts.values()]
+            others = [row for row in self.rows.values() if person.id in about[row.id] and row.kind in HANDED_ON]
+            has_it = any(self._has_arrived(row, by) for row in theirs if row.kind == "reminder")
+            if not has_it and not any(self._has_arrived(row, by) for row in others):
+                states = [(row.id, row.kind, row.state, row.reason) for row in theirs]
+                self.wrong("not told", f"{name} was due, and neither they nor anybody else was told: {states}")
+
+    def _has_arrived(self, row: Row, by: datetime) -> bool:
+        """Return whether a message has truly arrived by then."""
+        taken = self.taken_of(row)
+        is_proof = row.channel in ("email", "line")
+        return any(one.at <= by and (is_proof or TRUE_END.get(one.status) == "delivered") for one in taken)
 
     def _each_reminder_once(self) -> None:
         told = Counter[tuple[str, Any]]()

@@ -4,9 +4,10 @@ import asyncio
 import contextvars
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -16,7 +17,8 @@ from urllib.parse import urlencode
 
 from reminder.channels import registry
 from reminder.clock import JAPAN, japan_date
-from reminder.domain.model.people import ConsentHow, GroupKind, Language, Mode, Role
+from reminder.domain.model.people import Audience, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.domain.rules.steps import step_due
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
 from reminder.wiring import App
@@ -26,9 +28,9 @@ from tests.simulation.loop import OWNER, SimLoop
 from tests.simulation.machines import JOB, Machine, Web, Worker, settings_for
 from tests.simulation.network import Network
 from tests.simulation.providers import LINE_HOST, MAIL_HOST, TOKEN, TWILIO, LineServer, MailServer, Taken, Twilio
-from tests.simulation.scenario import HOUR, Happening, Scenario, Somebody
+from tests.simulation.scenario import HOUR, READER, Happening, Scenario, Somebody
 from tests.simulation.storage import Storage
-from tests.simulation.watcher import Watcher, Wrong, instant
+from tests.simulation.watcher import Row, Watcher, Wrong, instant
 from tests.simulation.weather import WELL, Weather
 
 # How long a job waits where nothing calls it, in seconds: what it finds then, time alone has made due.
@@ -55,6 +57,7 @@ class Result:
     wrongs: Sequence[Wrong]
     trace: Sequence[str]
     texts: Sequence[Taken]
+    rows: Sequence[Row]
 
     @property
     def digest(self) -> str:
@@ -87,6 +90,10 @@ class World:
         self._wakes: dict[str, asyncio.Event] = {}
         self._ran: dict[str, tuple[float, int]] = {}
         self.references: Any = None
+        self._counts = Counter[str]()
+        # Persons who must have been told by the evening, unless somebody has done something about them.
+        self.due: set[str] = set()
+        self.touched: set[str] = set()
 
     # ── chance, time and the trace ──
 
@@ -115,6 +122,15 @@ class World:
     def later(self, seconds: float, then: Callable[[], None]) -> None:
         """Do something later, whoever lives then."""
         self.loop.call_later(seconds, then, context=contextvars.Context())
+
+    def was_away_for_long(self) -> bool:
+        """Return whether the database was away for longer than outcomes wait for it."""
+        spells = (one for one in self.scenario.spells if one.about == "storage" and one.begin <= self.loop.time())
+        return any(one.end - one.begin > 100 for one in spells)
+
+    def was_off_for_long(self) -> bool:
+        """Return whether we were off for so long that nobody can be told in time."""
+        return sum(one.args.get("back_after", 0.0) for one in self.scenario.happenings) > 4 * HOUR
 
     # ── what providers say to us ──
 
@@ -194,6 +210,7 @@ class World:
 
     def committed(self) -> None:
         """Something was committed: the watcher looks, and whoever might have to do with it."""
+        self.happened("committed")
         self.watcher.look()
         job = JOB.get()
         for name, event in self._wakes.items():
@@ -218,7 +235,8 @@ class World:
             finally:
                 self.storage.close()
                 self._end()
-        return Result(self.watcher.wrongs, self.trace, [*self.twilio.texts, *self.mail.mails, *self.line.pushed])
+        texts = [*self.twilio.texts, *self.mail.mails, *self.line.pushed]
+        return Result(self.watcher.wrongs, self.trace, texts, list(self.watcher.rows.values()))
 
     def _end(self) -> None:
         for process in (getattr(self, "worker", None), getattr(self, "web", None)):
@@ -232,15 +250,44 @@ class World:
         self.mail.mailboxes = dict(self.scenario.mailboxes)
         self.web, self.worker = Web(self, "web").start(), Worker(self, "worker").start()
         for happening in self.scenario.happenings:
-            self.loop.call_at(happening.at, self._happen, happening, context=contextvars.Context())
+            if not happening.on:
+                self.loop.call_at(happening.at, self._happen, happening, context=contextvars.Context())
         for day in range(self.scenario.days):
             evening = (day * 24 + 16.5) * HOUR
             await asyncio.sleep(evening - self.loop.time())
             self.watcher.end_of_day()
 
+    def happened(self, what: str, channel: str = "") -> None:
+        """Count what came, in all and by this channel, and let those act who act just then."""
+        for name in (what, f"{what} {channel}")[: 2 if channel else 1]:
+            self._counts[name] += 1
+            turn = f"{name}:{self._counts[name]}"
+            for happening in self.scenario.happenings:
+                if happening.on == turn:
+                    self.later(self.draw("acts follow", 0.0, 0.03), lambda one=happening: self._happen(one))
+
     def _happen(self, happening: Happening) -> None:
+        if happening.args.get("who") == READER:
+            happening = replace(happening, args={**happening.args, "who": self._reader()})
         self.note(f"-- {happening}")
+        self._touch(happening)
         people.ACTS[happening.do](self, **happening.args)
+
+    def _reader(self) -> str:
+        """Return the person to whom, or about whom, the latest message is."""
+        about = self.watcher.latest_person()
+        return next((name for name, one in self.residents.items() if one.id == about), next(iter(self.residents)))
+
+    def _touch(self, happening: Happening) -> None:
+        """Note about whom somebody has done something: of them nobody knows any more what they must be told."""
+        if (who := happening.args.get("who")) is None:
+            return
+        itself = self.residents[who]
+        about_all = happening.do in ("stop_link", "take")
+        for name, one in self.residents.items():
+            shares = itself.somebody.sms is not None and itself.somebody.sms == one.somebody.sms
+            if name == who or shares or (about_all and one.group == itself.group):
+                self.touched.add(name)
 
     def is_dead(self, process: Machine) -> None:
         """Let somebody start a process again that has died."""
@@ -296,7 +343,13 @@ class World:
                 resident.carers[carer] = self.add_contact(uow, person, "email", carer, is_family=True)
             for kind, days in somebody.ends_in.items():
                 typed = TypedDates((japan_date(uow.now) + timedelta(days=days)).isoformat())
-                resident.cards[kind] = add_card(uow, person_id=person, kind=kind, typed=typed, confirmed=True).id
+                added = add_card(uow, person_id=person, kind=kind, typed=typed, confirmed=True)
+                resident.cards[kind] = added.id
+                _, plan = app.rules.plan(
+                    kind, added.expires_on, Mode(somebody.mode), insurance=True, carrier_ends_on=None
+                )
+                if resident.contacts and step_due(plan, {Audience.PERSON}, added.expires_on, uow.today):
+                    self.due.add(somebody.name)
         self.residents[somebody.name] = resident
 
     @staticmethod
