@@ -34,16 +34,17 @@ class QueuedMessage:
 def is_in_doubt(message: QueuedMessage, restore: Restore, now: datetime) -> bool:
     """Return whether the message may have gone out already, so that its provider is asked before it is sent.
 
-    It was due before the restore, or it makes up for one that was; what somebody has just asked for does neither. A
-    message that was handed over since the back-up was taken has been looked at already.
+    It was due before the first pass since the restore, or it makes up for one that was; what somebody has just asked for
+    does neither. Until that pass the service of before may have been at work: it is closed after the restore, or by
+    hand. A message that was handed over since the back-up was taken has been looked at already.
     """
+    begins = restore.first_pass_at or now
     if message.handed_at is not None and message.handed_at >= restore.taken_at:
         return False
     # After a fail-over some rows are there that were added after the instant that is certain.
     if message.created_at < restore.restored_at:
-        return message.scheduled_at <= restore.restored_at
-    makes_up_until = (restore.first_pass_at or now) + MAKES_UP
-    return message.created_at <= makes_up_until and not message.kind.is_asked_for
+        return message.scheduled_at <= max(restore.restored_at, begins)
+    return message.created_at <= begins + MAKES_UP and not message.kind.is_asked_for
 
 
 def ids_left_out(taken_at: datetime, restored_at: datetime) -> int:

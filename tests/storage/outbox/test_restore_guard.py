@@ -36,6 +36,25 @@ def test_what_was_due_or_makes_up_for_what_was_due_is_in_doubt_and_an_answer_of_
     assert rows.column(Message.reason) == [RESTORED, None, RESTORED, None]
 
 
+def test_what_was_due_before_the_first_pass_is_in_doubt_for_the_service_of_before_may_still_have_been_at_work(
+    rows: Rows,
+) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    meanwhile, later = (
+        rows.message(
+            phone, key=f"step:{at}", kind=MessageKind.REMINDER, created_at=NOW - DAY, scheduled_at=NOW + at * HOUR / 60
+        )
+        for at in (65, 80)
+    )
+    restore_guard.begin(rows.tx, taken_at=NOW, now=NOW + HOUR)
+    # The database of before is closed by hand, and this one begins to work, some minutes after the restore.
+    heartbeats.record_pass(rows.tx, "key", NOW + 70 * HOUR / 60)
+
+    found = restore_guard.mark_doubtful_unknown(rows.tx, [meanwhile, later], NOW + 90 * HOUR / 60)
+
+    assert found == {meanwhile}
+
+
 def test_a_restored_database_knows_when_its_back_up_was_taken(rows: Rows) -> None:
     assert restore_guard.taken_at(rows.tx) is None
 
