@@ -34,9 +34,9 @@ class QueuedMessage:
 def is_in_doubt(message: QueuedMessage, restore: Restore, now: datetime) -> bool:
     """Return whether the message may have gone out already, so that its provider is asked before it is sent.
 
-    It was due before the first pass since the restore, or it makes up for one that was; what somebody has just asked for
-    does neither. Until that pass the service of before may have been at work: it is closed after the restore, or by
-    hand. A message that was handed over since the back-up was taken has been looked at already.
+    It was due before the first pass since the restore, or it makes up for one that was; what somebody has just asked
+    for does neither. Until that pass the service of before may have been at work: it is closed after the restore, or
+    by hand. A message that was handed over since the back-up was taken has been looked at already.
     """
     begins = restore.first_pass_at or now
     if message.handed_at is not None and message.handed_at >= restore.taken_at:
