@@ -17,6 +17,7 @@ SLOW = (
     "chaos",
     "checks",
     "cli/test_commands.py::test_a_reader_that_has_seen_enough_is_no_failure",
+    "cli/test_moved_database.py",
     "cli/test_new.py",
     "cli/test_setup_code.py",
     "cli/test_simulate.py",
@@ -26,6 +27,7 @@ SLOW = (
     "enrolment/imports/test_bounded_reader.py",
     "enrolment/imports/test_heavy_workbooks.py",
     "guard/test_linear.py",
+    "journeys/test_a_day_without_providers.py",
     "journeys/test_escalation.py::test_no_elder_gets_more_than_one_text_a_day_and_eight_a_month",
     "journeys/test_identity.py",
     "journeys/test_every_reason.py",
@@ -66,12 +68,16 @@ ON_ONE_DATABASE = (
     "cli",
     "conversation",
     "delivery/test_apply_receipts.py",
+    "delivery/test_channel_breakers.py",
+    "delivery/test_codes_of_their_own.py",
+    "delivery/test_provider_lists.py",
     "delivery/test_sender.py",
     "enrolment",
     "journeys",
     "planning",
     "upkeep",
     "web",
+    "worker/test_clock_steps.py",
 )
 
 
