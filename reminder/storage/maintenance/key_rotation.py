@@ -69,7 +69,8 @@ def _every_sealed_column() -> Iterator[Sealed]:
 
 # Every column with a type of sealed values, in every table.
 SEALED = tuple(_every_sealed_column())
-# Keyed hashes that cannot be computed again: each is deleted after a day, a sheet's rows after a week.
+# Keyed hashes that cannot be computed again: each is deleted after a day, a sheet's rows after a week, that of a
+# failing channel when it works again.
 FORGOTTEN_SOON = (
     "login_codes.network_index",
     "login_codes.mailbox_index",
@@ -78,6 +79,7 @@ FORGOTTEN_SOON = (
     "import_rows.row_fingerprint",
     "address_usage.address_index",
     "sent_traces.trace_index",
+    "channel_breakers.first_address_index",
 )
 # Compared only within a day: after a rotation the count of equal texts starts again.
 COUNTED_FOR_A_DAY = ("messages.body_fingerprint",)
