@@ -36,10 +36,12 @@ def is_in_doubt(message: QueuedMessage, restore: Restore, now: datetime) -> bool
 
     It was due before the first pass since the restore, or it makes up for one that was; what somebody has just asked
     for does neither. Until that pass the service of before may have been at work: it is closed after the restore, or
-    by hand. A message that was handed over since the back-up was taken has been looked at already.
+    by hand. A message that has been asked about, whose hand-over counts from the back-up, or that was handed over since
+    the restore, has been looked at already. One that was handed over while the back-up was made has not.
     """
     begins = restore.first_pass_at or now
-    if message.handed_at is not None and message.handed_at >= restore.taken_at:
+    handed_at = message.handed_at
+    if handed_at is not None and (handed_at == restore.taken_at or handed_at >= restore.restored_at):
         return False
     # After a fail-over some rows are there that were added after the instant that is certain.
     if message.created_at < restore.restored_at:

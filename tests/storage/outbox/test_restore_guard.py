@@ -1,6 +1,6 @@
 """After a restore nobody knows what went out since the back-up was taken."""
 
-from reminder.domain.model.messages import RESTORED, MessageKind
+from reminder.domain.model.messages import RESTORED, MessageKind, MessageState
 from reminder.storage.auth import login_codes
 from reminder.storage.db.tables import LoginCode, Message
 from reminder.storage.outbox import restore_guard
@@ -53,6 +53,23 @@ def test_what_was_due_before_the_first_pass_is_in_doubt_for_the_service_of_befor
     found = restore_guard.mark_doubtful_unknown(rows.tx, [meanwhile, later], NOW + 90 * HOUR / 60)
 
     assert found == {meanwhile}
+
+
+def test_what_was_being_handed_over_while_the_back_up_was_made_is_in_doubt_until_it_has_been_looked_at(
+    rows: Rows,
+) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    # "Later", said its provider, when the back-up had begun: whether it was tried again then is not in the back-up.
+    tried = rows.message(phone, kind=MessageKind.REMINDER, created_at=NOW - DAY)
+    rows.handed(tried, MessageState.QUEUED, handed_at=NOW + HOUR / 3600)
+    restore_guard.begin(rows.tx, taken_at=NOW, now=NOW + HOUR)
+
+    assert restore_guard.mark_doubtful_unknown(rows.tx, [tried], NOW + HOUR) == {tried}
+
+    rows.change(Message, tried, state=MessageState.QUEUED)
+    assert restore_guard.mark_doubtful_unknown(rows.tx, [tried], NOW + 2 * HOUR) == set(), "it was asked about"
+    rows.change(Message, tried, handed_at=NOW + 2 * HOUR)
+    assert restore_guard.mark_doubtful_unknown(rows.tx, [tried], NOW + 3 * HOUR) == set(), "it left from here"
 
 
 def test_a_restored_database_knows_when_its_back_up_was_taken(rows: Rows) -> None:
