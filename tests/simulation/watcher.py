@@ -66,6 +66,9 @@ CONTACTS = "SELECT id, created_at, state, address_index FROM contacts ORDER BY i
 SPOKEN_OF = "SELECT message_id, person_id FROM mentions"
 CARD_OWNERS = """SELECT message_id, person_id FROM message_reminders
 JOIN reminders ON reminders.id = reminder_id JOIN cards ON cards.id = card_id"""
+HANDED_TO_THE_OPERATOR = """SELECT person_id FROM promises JOIN reminders ON reminders.id = reminder_id
+JOIN cards ON cards.id = card_id WHERE promises.state = 'operator'"""
+AROUND = "SELECT person_id FROM contacts WHERE state = 'confirmed' AND (is_family OR member_id IS NOT NULL)"
 # What tells a human that somebody was not told: a copy only says that a text is on its way.
 HANDED_ON = ("failure_notice", "notice", "escalation")
 ABOUT = "SELECT message_id, card_id FROM message_reminders JOIN reminders ON reminders.id = reminder_id"
@@ -308,7 +311,7 @@ class Watcher(logging.Handler):
             row = next((row for row in self.rows.values() if row.channel == "line" and self.key_of(row) == key), None)
             if row is not None:
                 return row.name, row
-            return next(((name, None) for name in self._handing_over if name not in self.rows), None), None
+            return next((name for name in sorted(self._handing_over) if name not in self.rows), None), None
         referred = self.world.references.read(MESSAGE, key)
         if referred is None:
             return None, None
@@ -365,8 +368,10 @@ class Watcher(logging.Handler):
     def _everybody_is_told(self) -> None:
         """By six in the evening whoever was due has the text, or a human knows that they have not."""
         by = self.world.began + timedelta(hours=12, minutes=5)
-        if self.world.now() > by + timedelta(hours=12) or self.world.was_off_for_long():
+        if self.world.now() > by + timedelta(hours=12) or self.world.was_off_for_long() or self.world.was_set_back():
             return
+        operators = {person_id for (person_id,) in self.world.storage.rows(HANDED_TO_THE_OPERATOR)}
+        around = {person_id for (person_id,) in self.world.storage.rows(AROUND)}
         about: dict[int, set[int]] = defaultdict(set)
         for query in (SPOKEN_OF, CARD_OWNERS):
             for message_id, person_id in self.world.storage.rows(query):
@@ -376,7 +381,9 @@ class Watcher(logging.Handler):
             theirs = [row for row in self.rows.values() if row.contact_id in person.contacts.values()]
             others = [row for row in self.rows.values() if person.id in about[row.id] and row.kind in HANDED_ON]
             has_it = any(self._has_arrived(row, by) for row in theirs if row.kind == "reminder")
-            if not has_it and not any(self._has_arrived(row, by) for row in others):
+            # Nobody around them can be told.
+            is_left_to_the_operator = person.id in operators and not around & {person.id, None}
+            if not has_it and not is_left_to_the_operator and not any(self._has_arrived(row, by) for row in others):
                 states = [(row.id, row.kind, row.state, row.reason) for row in theirs]
                 self.wrong("not told", f"{name} was due, and neither they nor anybody else was told: {states}")
 

@@ -132,6 +132,10 @@ class World:
         """Return whether we were off for so long that nobody can be told in time."""
         return sum(one.args.get("back_after", 0.0) for one in self.scenario.happenings) > 4 * HOUR
 
+    def was_set_back(self) -> bool:
+        """Return whether our clock was set back: its six o'clock came later than that of those who wait."""
+        return any(one.args.get("by", 0.0) < 0 for one in self.scenario.happenings)
+
     # ── what providers say to us ──
 
     def handed(self, channel: str, key: str, to: str, text: str) -> None:

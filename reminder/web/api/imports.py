@@ -41,7 +41,10 @@ class CheckIn(In):
     """The fields of the columns; those left out stay as guessed, or as the group set them last time."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"columns": {}}]})
-    columns: Annotated[dict[Letter, FieldName], Field(default_factory=dict)]
+    # The document says that there are no other keys; what is made from the types alone does not.
+    columns: Annotated[
+        dict[Letter, FieldName], Field(default_factory=dict, json_schema_extra={"additionalProperties": False})
+    ]
 
 
 class SaveIn(In):
