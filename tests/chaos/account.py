@@ -124,7 +124,7 @@ def account(
                 found.untold_unheard += 1
             elif card not in ended:
                 missing.append(card)
-        shown = [(row.id, row.state, row.reason) for row in told]
+        shown = [(row.card_id, row.id, row.state, row.reason, f"told: {row.family_told}") for row in told]
         if missing:
             found.wrong["lost"].append(f"cards {missing} of {sorted(sharing)}: {shown}")
         if arrived:
