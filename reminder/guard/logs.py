@@ -174,7 +174,8 @@ def _calls(trace: TracebackType | None) -> Iterator[str]:
         yield f"  {frame.filename}:{frame.lineno} in {frame.name}"
 
 
-# Of lines of one kind so many are written in a minute; of all lines one a second, after a few at once.
+# Of lines of one kind so many are written in a minute; of all lines one a second, after a few at once. Only the first
+# line of a kind of fault is always written: it names a cause, and the program has few kinds.
 _OF_A_KIND, _WHILE, _AT_ONCE, _A_SECOND = 5, 60.0, 20.0, 1.0
 _MOST_KINDS = 500
 _MORE = "kigen_more_like_it"
@@ -208,7 +209,9 @@ class Bounded(logging.Filter):
             lines = 1
             if record.exc_info and record.exc_info[1] is not None and written == 0:
                 lines += sum(1 for _ in _trace(record.exc_info[1]))
-            is_written = (written < _OF_A_KIND or record.levelno <= logging.INFO) and self._left >= 1
+            is_fault = record.levelno > logging.INFO
+            is_within = self._left >= 1 and (written < _OF_A_KIND or not is_fault)
+            is_written = is_within or (is_fault and written == 0)
             if is_written:
                 self._left -= lines
                 if written:

@@ -133,6 +133,20 @@ def test_a_minute_of_any_lines_stays_within_two_a_second() -> None:
     assert len(out.lines) <= 120
 
 
+@pytest.mark.parametrize("level", [logging.WARNING, logging.ERROR, logging.CRITICAL])
+@pytest.mark.parametrize("chatter", [logging.INFO, logging.WARNING])
+def test_the_first_line_of_a_fault_is_written_however_much_was_said_before_it(chatter: int, level: int) -> None:
+    out = Written()
+    for place in range(200):
+        out.log.log(chatter, "pass %s of many " + "x" * (place % 7), place)
+
+    out.log.log(level, "the database is of a newer version: this program stops")
+    out.fail(RuntimeError("the disk is full"))
+
+    assert any("this program stops" in line for line in out.lines)
+    assert any("the disk is full" in line for line in out.lines)
+
+
 def test_a_failure_takes_a_few_lines_however_deep_it_was() -> None:
     out = Written()
 
