@@ -122,11 +122,9 @@ class _Named:
         if named is None or (named.provider_id is not None and not named.is_matched):
             return None
         others = named.provider_id
-        if others is not None and not self._take_back(named):
+        if not self._take_back([one for one in (named, holder) if one is not None and one.provider_id is not None]):
             return None
         if holder is not None:
-            if not holder.is_matched or not self._take_back(holder):
-                return None
             log.warning("a receipt tells messages %s and %s apart, whose words are the same", holder.id, named.id)
             if others is not None:
                 queue.settle_by_receipt(self._tx, holder.id, others)
@@ -134,13 +132,15 @@ class _Named:
         self._holder[receipt.provider_id] = named
         return named
 
-    def _take_back(self, message: NamedMessage) -> bool:
-        if not queue.take_id_back(self._tx, message.id, self._now):
+    def _take_back(self, messages: Sequence[NamedMessage]) -> bool:
+        """Take their ids back from all of these messages, or from none; return whether that was possible."""
+        if messages and not queue.take_ids_back(self._tx, [one.id for one in messages], self._now):
             return False
-        assert message.provider_id is not None
-        self._holder.pop(message.provider_id, None)
-        self.exchanged.add(message.provider_id)
-        self._by_id[message.id] = replace(message, provider_id=None, is_matched=False)
+        for one in messages:
+            assert one.provider_id is not None
+            self._holder.pop(one.provider_id, None)
+            self.exchanged.add(one.provider_id)
+            self._by_id[one.id] = replace(one, provider_id=None, is_matched=False)
         return True
 
 

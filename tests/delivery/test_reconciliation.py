@@ -164,6 +164,34 @@ def test_a_receipt_corrects_which_of_two_equal_texts_is_which(place: tuple[Datab
     assert states(database, two) == [("delivered", of_second), ("undelivered", of_first)]
 
 
+@pytest.mark.parametrize(
+    "holder",
+    [
+        {"is_matched": False},
+        {"is_matched": True, "state": MessageState.DELIVERED, "ended_at": NOW},
+        {"is_matched": True, "state": MessageState.UNDELIVERED, "ended_at": NOW},
+    ],
+    ids=["given by the provider", "arrived", "came back"],
+)
+def test_a_receipt_that_proves_nothing_takes_no_id_from_either(
+    place: tuple[Database, KeyRing], holder: dict[str, Any]
+) -> None:
+    database, keys = place
+    with database.writing() as tx:
+        rows = Rows(tx, keys)
+        first, second = pair(rows, 1)
+        rows.handed(first, provider_id="SM1", is_matched=True)
+        rows.handed(second, **{"state": MessageState.ACCEPTED, "provider_id": "SM2", **holder})
+    before = states(database, (first, second))
+
+    with database.writing() as tx:
+        receipts.keep(tx, provider_id="SM2", status="delivered", error_code=None, message_id=first, now=NOW)
+    while apply_receipts.apply_waiting(database, ASKED_AT):
+        pass
+
+    assert states(database, (first, second)) == before
+
+
 def test_an_id_that_a_provider_gives_twice_settles_one_message_and_loses_no_other(
     place: tuple[Database, KeyRing],
 ) -> None:

@@ -31,7 +31,7 @@ from reminder.domain.model.people import Audience, ChannelName, Language
 from reminder.storage.crypto.keyring import KeyRing, new_row_token
 from reminder.storage.db import row_security
 from reminder.storage.db.row_security import AccessScope
-from reminder.storage.db.statements import in_batches
+from reminder.storage.db.statements import among, in_batches
 from reminder.storage.db.tables import (
     AWAITS_OUTCOME,
     IS_LEASED,
@@ -285,23 +285,26 @@ def end(
     return ended.first() is not None
 
 
-def take_id_back(tx: Session, message_id: int, now: datetime) -> bool:
-    """Take the provider's id from a message that was matched with it: a receipt shows that it is another message's.
+def take_ids_back(tx: Session, message_ids: Collection[int], now: datetime) -> bool:
+    """Take the provider's ids from messages that were matched with them: a receipt shows that they are others'.
 
-    The provider is asked again about it. Return False for one that has ended: there its id stays.
+    The provider is asked again about them. Return False, and change nothing, where the provider itself has given one of
+    the ids, or one of the messages has ended. The messages must be locked.
     """
-    taken = tx.execute(
-        transition(MESSAGE_STATES, LOSE_ID, Message.id == message_id, Message.is_matched == true())
-        .values(
+    these = and_(among(Message.id, message_ids), Message.is_matched == true())
+    count = select(func.count()).select_from(Message).where(these, Message.state.in_(LOSE_ID.leaves))
+    if tx.scalar(count) != len(message_ids):
+        return False
+    tx.execute(
+        transition(MESSAGE_STATES, LOSE_ID, these).values(
             provider_id=None,
             is_matched=False,
             reason=ProviderAnswer.NOT_TOLD_APART,
             not_found_count=0,
             lease_until=now,
         )
-        .returning(Message.id)
     )
-    return taken.first() is not None
+    return True
 
 
 def settle_by_receipt(tx: Session, message_id: int, provider_id: str) -> None:

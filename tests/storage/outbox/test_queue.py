@@ -239,7 +239,10 @@ def test_only_an_id_that_was_matched_can_be_taken_back(rows: Rows) -> None:
     rows.handed(matched, provider_id="SM2", is_matched=True)
     ended = rows.handed(rows.message(phone), MessageState.DELIVERED, provider_id="SM3", is_matched=True)
 
-    assert [queue.take_id_back(rows.tx, one, NOW) for one in (given, matched, ended)] == [False, True, False]
+    for some in ([given], [ended], [matched, given], [ended, matched]):
+        assert not queue.take_ids_back(rows.tx, some, NOW)
+        assert rows.column(Message.provider_id) == ["SM1", "SM2", "SM3"], "all or none"
+    assert queue.take_ids_back(rows.tx, [matched], NOW)
 
     assert rows.column(Message.state) == ["accepted", "unknown", "delivered"]
     assert rows.column(Message.provider_id) == ["SM1", None, "SM3"]
