@@ -62,7 +62,9 @@ def in_every_list(village: Village, on: date, month: date | None = None) -> dict
 
 
 def test_a_card_that_takes_forty_five_days_is_to_be_begun_on_the_forty_fifth_day_before_its_end(home: Village) -> None:
-    assert "■ 手続きを始める最後の日（できるまで日数がかかるもの）（1件）\n11月30日（月）　201　" in digest(home, "2026-11-30")
+    assert "■ 手続きを始める最後の日（できるまで日数がかかるもの）（1件）\n11月30日（月）　201　" in digest(
+        home, "2026-11-30"
+    )
     assert all(in_every_list(home, date(2026, 11, 30)).values())
 
 
@@ -120,4 +122,7 @@ def test_what_comes_by_itself_is_waited_for_and_nobody_is_sent_for_it(home: Vill
 
     assert "することはありません" in digest(home, "2027-05-17")
     text = digest(home, "2027-07-12")
-    assert "■ 新しいものが届くまでの日（手続きはいりません）（1件）\n届いたら、新しい期限を登録してください。\n7月31日（土）　305" in text
+    assert (
+        "■ 新しいものが届くまでの日（手続きはいりません）（1件）\n届いたら、新しい期限を登録してください。\n7月31日（土）　305"
+        in text
+    )

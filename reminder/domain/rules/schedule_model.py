@@ -8,7 +8,6 @@ from reminder.domain.model.people import Mode
 from reminder.domain.rules import hours
 from reminder.domain.rules.steps import StepRule
 
-
 # Where the opening of renewal is unknown, asking begins this long before the end, or before the last day to begin.
 SOON, SOON_TO_BEGIN = timedelta(days=90), timedelta(days=30)
 # What comes by itself is looked out for from the day on which carers are first asked whether it has.

@@ -93,9 +93,7 @@ def due_cards(rules: Rulebook, cards: Iterable[CardT], first: date, last: date, 
         if dates.asked_from > last and not one.is_silent and today <= dates.expires_on:
             continue
         form_on = None if before is None else max(dates.expires_on - before, dates.asked_from)
-        matters = open_matters(
-            dates, one.next, first, last, today, is_silent=one.is_silent, form_on=form_on
-        )
+        matters = open_matters(dates, one.next, first, last, today, is_silent=one.is_silent, form_on=form_on)
         found += [CardNeed(matter.state, matter.day, one) for matter in matters]
     return sorted(found, key=lambda each: (_RANK[each.what], each.day, each.card.person_id, each.card.card_id))
 
