@@ -43,10 +43,12 @@ def next_step(dates: CardDates, acknowledged_on: date | None, today: date) -> Ne
         if dates.grace_ends_on is not None and today <= dates.grace_ends_on:
             return NextStep(NextAct.GRACE, dates.grace_ends_on)
         return NextStep(NextAct.OVER, dates.expires_on)
-    if dates.opens_on is not None and today < dates.opens_on:
-        return NextStep(NextAct.OPENS, dates.opens_on)
+    if dates.acts_from is not None and today < dates.acts_from <= dates.over_after:
+        return NextStep(NextAct.OPENS, dates.acts_from)
     if dates.opens_on is None and today < dates.expires_on - SOON:
         return NextStep(NextAct.LATER, dates.expires_on)
+    if not dates.closes_with_counters:
+        return NextStep(NextAct.GO, dates.over_after)
     if today > dates.last_counter_day:
         return NextStep(NextAct.CLOSED, dates.over_after)
     return NextStep(NextAct.GO, dates.last_counter_day)

@@ -13,7 +13,8 @@ class CardDates:
     """The dates of a card that a plan is computed from.
 
     `opens_on` is None where no such day is known, `grace_ends_on` where no grace is promised. `over_after`: the last
-    day on which it is valid by law, where that moves past holidays.
+    day on which it is valid by law, where that moves past holidays. `last_counter_day`: the last open day up to
+    the end; the end itself where nothing depends on counters.
     """
 
     opens_on: date | None
@@ -21,6 +22,14 @@ class CardDates:
     over_after: date
     grace_ends_on: date | None
     last_counter_day: date
+    closes_with_counters: bool = True
+
+    @property
+    def acts_from(self) -> date | None:
+        """The first day on which something can be done: of an opening on a closed day the next open one."""
+        if self.opens_on is None or not self.closes_with_counters:
+            return self.opens_on
+        return hours.counter_day_on_or_after(self.opens_on)
 
 
 @dataclass(frozen=True)

@@ -241,7 +241,7 @@ class _LetterParts:
         if matter.act is NextAct.OPENS:
             yield said["opens"]
         yield said["bound"] if matter.is_bound else kind["elder_to_do"]
-        if today <= matter.last_counter_day < matter.expires_on and self.families[matter.kind] != ARRIVAL:
+        if today <= matter.last_counter_day < matter.expires_on:
             yield said["lastopen"]
         if matter.is_computed:
             yield said["computed"]
