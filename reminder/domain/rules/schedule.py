@@ -40,6 +40,9 @@ def dates_of(
         grace_ends_on=grace_ends_on if has_grace else None,
         last_counter_day=hours.last_counter_day(expires_on) if kind.closes_with_counters else expires_on,
         closes_with_counters=kind.closes_with_counters,
+        # A card that ends with a residence period is extended at the counter, once that period is renewed.
+        lead_days=0 if is_bound else kind.replacement_days,
+        arrives=kind.comes_by_itself,
     )
 
 
