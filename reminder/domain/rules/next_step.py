@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from reminder.domain.rules import hours
 from reminder.domain.rules.schedule_model import CardDates
 
 
