@@ -44,7 +44,7 @@ class Grace(StrEnum):
     UNCONFIRMED = "health_insurance_unconfirmed"
 
 
-class Place(StrEnum):
+class RenewalPlace(StrEnum):
     """Where the act for a kind is done."""
 
     MUNICIPAL_COUNTER = "municipal_counter"
@@ -261,7 +261,7 @@ Address = Annotated[str, Field(pattern="^https?://")]
 
 
 class LeadTime(_Row):
-    """The days from the first act until the new card is in hand; 0 = given the same day, or it comes by itself.
+    """The days from the first act until the holder has the new card; 0 = given the same day, or it comes by itself.
 
     `source`: where they were read, where that is not among the sources of the kind.
     """
@@ -290,16 +290,21 @@ class Proxy(_Row):
 
 
 # The first act at each place; a booking comes first anywhere.
-_FIRST_ACTS: Mapping[Place, FirstAct] = {
-    Place.ARRIVES: FirstAct.WAIT,
-    Place.INSURER: FirstAct.ASK,
-    Place.ISSUER: FirstAct.ASK,
-    Place.OWN_PHONE: FirstAct.SET_UP,
-    Place.DRIVING_SCHOOL: FirstAct.BOOK,
+_FIRST_ACTS: Mapping[RenewalPlace, FirstAct] = {
+    RenewalPlace.ARRIVES: FirstAct.WAIT,
+    RenewalPlace.INSURER: FirstAct.ASK,
+    RenewalPlace.ISSUER: FirstAct.ASK,
+    RenewalPlace.OWN_PHONE: FirstAct.SET_UP,
+    RenewalPlace.DRIVING_SCHOOL: FirstAct.BOOK,
 }
 
 # Places that cannot be reached on days on which municipal counters are closed.
-_PUBLIC_OFFICES = (Place.MUNICIPAL_COUNTER, Place.IMMIGRATION, Place.HEALTH_CENTRE, Place.PASSPORT_OFFICE)
+_PUBLIC_OFFICES = (
+    RenewalPlace.MUNICIPAL_COUNTER,
+    RenewalPlace.IMMIGRATION,
+    RenewalPlace.HEALTH_CENTRE,
+    RenewalPlace.PASSPORT_OFFICE,
+)
 
 
 class CardKind(_Row):
@@ -315,7 +320,7 @@ class CardKind(_Row):
     lasts: Lasting
     moves_past_holidays: bool  # by law, an end on a closed day moves to the next open day
     lead_time: LeadTime
-    done_at: Annotated[Place, Field(strict=False)]
+    done_at: Annotated[RenewalPlace, Field(strict=False)]
     stages: Annotated[tuple[Annotated[LifeStage, Field(strict=False)], ...], Field(strict=False)]
     closes_with_counters: bool  # nothing can be done while municipal counters are closed
     sealed_form: bool  # who goes instead of the holder needs the form of the office, sealed
@@ -347,14 +352,14 @@ class CardKind(_Row):
             raise ValueError("only what lies ready is collected")
         if self.closes_with_counters and self.done_at not in _PUBLIC_OFFICES:
             raise ValueError("only public offices close with the counters")
-        if (self.done_at is Place.ARRIVES) != (self.texts == "arrival"):
+        if (self.done_at is RenewalPlace.ARRIVES) != (self.texts == "arrival"):
             raise ValueError("what arrives by itself has the texts of an arrival")
         return self
 
     @property
     def comes_by_itself(self) -> bool:
         """Whether the new card is sent without an application."""
-        return self.done_at is Place.ARRIVES
+        return self.done_at is RenewalPlace.ARRIVES
 
     @property
     def first_act(self) -> FirstAct:
@@ -366,7 +371,7 @@ class CardKind(_Row):
 
     @property
     def replacement_days(self) -> int:
-        """The days until a new one is in hand; 0 = given the same day, or it comes by itself."""
+        """The days until the holder has a new one; 0 = given the same day, or it comes by itself."""
         return self.lead_time.days
 
     @property
@@ -397,7 +402,7 @@ _FIX: Mapping[str, str] = {
     "texts": "a family of texts in config/wording",
     "schedule": "a schedule of config/schedules.toml",
     "lead_time": f'{{ days = 45, basis = "…" }}, 0 to 365 days, the basis one of {", ".join(LeadTimeBasis)}',
-    "done_at": f"one of {', '.join(Place)}",
+    "done_at": f"one of {', '.join(RenewalPlace)}",
     "stages": f"a list, in this order, of {', '.join(LifeStage)}",
     "stand_in": f'{{ apply = "…" }} and, where there is one, collect, each one of {", ".join(StandIn)}; papers as a '
     f"list of {', '.join(ProxyPaper)}; reasons, where somebody is excused, of {', '.join(ProxyReason)}",
