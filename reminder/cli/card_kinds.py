@@ -145,8 +145,9 @@ def _facts(kind: CardKind) -> Iterator[str]:
         yield "- nothing can be done on days on which counters are closed"
     stand_in = kind.stand_in
     collects = "" if stand_in.collect is None else f"; to collect: {stand_in.collect}"
-    reasons = f" ({', '.join(stand_in.reasons)})" if stand_in.reasons else ""
-    yield f"- in the holder's place, to apply: {stand_in.apply}{collects}{reasons}"
+    yield f"- in the holder's place, to apply: {stand_in.apply}{collects}"
+    if stand_in.reasons:
+        yield f"- accepted reasons: {', '.join(stand_in.reasons)}"
     if stand_in.papers:
         yield f"- with: {', '.join(stand_in.papers)}"
     if kind.ends_use_of:
