@@ -138,9 +138,9 @@ def _applies(line: str, content: ReminderContent, family: str) -> bool:
     """Return whether a line of [email.line] is shown for this card; a line that an operator added always is."""
     match line:
         case "grace":
-            return content.grace_ends_on is not None and not content.computed
+            return content.grace_ends_on is not None and not content.computed and not content.step.stage.is_of_life
         case "lastopen":
-            return not content.is_after_end and family != ARRIVAL
+            return not content.step.stage.is_of_life and not content.is_after_end and family != ARRIVAL
         case "computed":
             return content.computed
         case _:
@@ -149,6 +149,8 @@ def _applies(line: str, content: ReminderContent, family: str) -> bool:
 
 def _advice(content: ReminderContent, family: str, computed: bool) -> list[tuple[str, str]]:
     """Return the headings of an e-mail's advice, each with the text below it. `computed`: a date was computed."""
+    if content.step.stage.is_of_life:
+        return [("done", "life_done")]
     advises = CERTIFICATES if family in CERTIFICATE_FAMILIES else family
     if content.is_after_end:
         return [("to_do", "to_do_computed" if computed else f"after_{advises}"), ("done", "done")]
