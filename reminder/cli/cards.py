@@ -166,7 +166,7 @@ Day = Annotated[str | None, typer.Option("--by", help="As typed: 令和9年2月2
 def apply_for_card(card: Id, by: Day = None, as_json: bool = AsJson) -> None:
     """Record that somebody has applied for a new card; --by: the day by which it, or a notice about it, is expected.
 
-    Example: reminder card apply 4 --by 2027-02-10
+    Example: reminder card apply 4
     """
     _act(card, "apply", day=by)
     _print_life(card, as_json=as_json)
@@ -175,7 +175,7 @@ def apply_for_card(card: Id, by: Day = None, as_json: bool = AsJson) -> None:
 def make_card_ready(card: Id, by: Day = None, as_json: bool = AsJson) -> None:
     """Record that a new card can be collected; --by: the last day on which it is kept.
 
-    Example: reminder card ready 4 --by 2027-03-10
+    Example: reminder card ready 4
     """
     _act(card, "ready", day=by)
     _print_life(card, as_json=as_json)
@@ -183,12 +183,17 @@ def make_card_ready(card: Id, by: Day = None, as_json: bool = AsJson) -> None:
 
 def book_card(
     card: Id,
-    on: Annotated[str | None, typer.Option(help="The day of the appointment; without it, there is none.")] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            help="The day of the appointment, as typed: 令和9年2月20日, 2027-02-20; without it, there is none."
+        ),
+    ] = None,
     as_json: bool = AsJson,
 ) -> None:
     """Record the day of an appointment for a card.
 
-    Example: reminder card book 4 --on 2027-02-17
+    Example: reminder card book 4
     """
     _act(card, "appointment", day=on)
     _print_life(card, as_json=as_json)
