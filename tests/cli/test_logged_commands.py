@@ -155,6 +155,7 @@ LOGS_NOTHING = {
     **dict.fromkeys(("run-once", "serve", "tick", "web", "worker", "mail bounce"), WORKS),
     **dict.fromkeys(
         (
+            "balance",
             "digest",
             "doctor",
             "fetch",
