@@ -38,6 +38,9 @@ def dates_of(
         over_after=validity.moved_past_holidays(expires_on) if kind.moves_past_holidays else expires_on,
         grace_ends_on=grace_ends_on if has_grace else None,
         last_counter_day=hours.last_counter_day(expires_on),
+        # A card that ends with a residence period is extended at the counter, once that period is renewed.
+        lead_days=0 if is_bound else kind.replacement_days,
+        arrives=kind.comes_by_itself,
     )
 
 

@@ -1,4 +1,4 @@
-"""A group's calendar by RFC 5545: for each card the last day on which the counter is open, and the day renewal begins.
+"""A group's calendar by RFC 5545: for each card the day renewal begins, the latest day to begin, and the last open day.
 
 Other people's servers hold a copy as soon as somebody subscribes, so an entry says only whose and which card it is.
 A card that is done has no entry until its new date is there.
@@ -158,6 +158,9 @@ def _of_card(
     counter = said["last"].format(last=words.date(last, "full_date"))
     about = end if rules.kind(card.kind).comes_by_itself else f"{counter}\n{end}"
     yield _Entry(f"last-{uid}@{_DOMAIN}", last, said["title"].format_map(thing), about, BEFORE_LAST, revision)
+    if dates.lead_days and not dates.arrives:
+        title, text = said["begin_title"].format_map(thing), f"{said['begin']}\n{about}"
+        yield _Entry(f"begin-{uid}@{_DOMAIN}", dates.begin_by, title, text, BEFORE_LAST, revision)
     if dates.opens_on is not None:
         title = said["opens_title"].format_map(thing)
         # On the first of January no counter is open, and the text of that step waits, too.
