@@ -181,7 +181,7 @@ class Settings(BaseSettings):
     )
     operator_email: str | None = Field(
         None,
-        description="where the operator reads of faults by e-mail, while e-mails leave, and each week how many were told",
+        description="where the operator reads of faults by e-mail, while e-mails leave, and weekly how many were told",
         max_length=254,
     )
     operator_phone: str | None = Field(
