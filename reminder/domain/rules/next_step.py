@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from reminder.domain.rules import hours
 from reminder.domain.rules.schedule_model import CardDates
 
 
@@ -53,12 +52,12 @@ def next_step(dates: CardDates, acknowledged_on: date | None, today: date) -> Ne
         return NextStep(NextAct.NEW_DATE, dates.expires_on, today)
     if today > dates.over_after:
         if dates.grace_ends_on is not None and today <= dates.grace_ends_on:
-            return NextStep(NextAct.GRACE, dates.grace_ends_on, hours.counter_day_on_or_after(today))
-        return NextStep(NextAct.OVER, dates.expires_on, hours.counter_day_on_or_after(today))
+            return NextStep(NextAct.GRACE, dates.grace_ends_on, dates.open_from(today))
+        return NextStep(NextAct.OVER, dates.expires_on, dates.open_from(today))
     if today < dates.asked_from:
         if dates.opens_on is None:
             return NextStep(NextAct.LATER, dates.expires_on, dates.asked_from)
-        return NextStep(NextAct.OPENS, dates.opens_on, hours.counter_day_on_or_after(dates.opens_on))
+        return NextStep(NextAct.OPENS, dates.opens_on, dates.open_from(dates.opens_on))
     return _before_end(dates, today)
 
 
@@ -66,13 +65,14 @@ def _before_end(dates: CardDates, today: date) -> NextStep:
     """Return the next step for a card that somebody can renew, and that has not ended."""
     if dates.arrives:
         return NextStep(NextAct.ARRIVES, dates.expires_on, today)
-    first = hours.counter_day_on_or_after(today)
-    if today > dates.last_counter_day:
+    first = dates.open_from(today)
+    last = dates.last_counter_day if dates.closes_with_counters else dates.over_after
+    if today > last:
         return NextStep(NextAct.CLOSED, dates.over_after, first)
     if dates.lead_days == 0:
-        return NextStep(NextAct.GO, dates.last_counter_day, first)
+        return NextStep(NextAct.GO, last, first)
     if today > dates.begin_by:
-        return NextStep(NextAct.LATE, dates.last_counter_day, first)
+        return NextStep(NextAct.LATE, last, first)
     return NextStep(NextAct.BEGIN, dates.begin_by, first)
 
 

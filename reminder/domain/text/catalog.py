@@ -323,7 +323,12 @@ class Catalogs:
     """The catalog of each language that has a file."""
 
     languages: Mapping[Language, Catalog]
-    families: Mapping[str, str]  # card kind -> family, in the order of config/cards.toml
+    kinds: Mapping[str, CardKind]  # in the order of config/cards.toml
+
+    @cached_property
+    def families(self) -> Mapping[str, str]:
+        """The family of texts of each kind of card, in the order of config/cards.toml."""
+        return {key: kind.texts for key, kind in self.kinds.items()}
 
     def of(self, language: Language) -> Catalog:
         """Return a language's catalog; the Japanese one where its file is gone, so that its readers still get texts."""
@@ -365,7 +370,7 @@ def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping
             raise SettingsError(
                 f"config/wording/{language}.toml: language.sheets", "name a language that has a file here"
             )
-    return Catalogs(languages, {key: kind.texts for key, kind in kinds.items()})
+    return Catalogs(languages, kinds)
 
 
 # The marker before a text that still has to be written or translated.

@@ -252,7 +252,7 @@ class _LetterParts:
         yield said["bound"] if matter.is_bound else kind["elder_to_do"]
         if matter.begin_by is not None:
             yield said["begin" if today <= matter.begin_by else "late"]
-        if today <= matter.last_counter_day < matter.expires_on and self.families[matter.kind] != ARRIVAL:
+        if today <= matter.last_counter_day < matter.expires_on:
             yield said["lastopen"]
         if matter.is_computed:
             yield said["computed"]
