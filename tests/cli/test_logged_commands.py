@@ -159,6 +159,7 @@ LOGS_NOTHING = {
     **dict.fromkeys(("run-once", "serve", "tick", "web", "worker", "mail bounce"), WORKS),
     **dict.fromkeys(
         (
+            "balance",
             "card life",
             "digest",
             "doctor",

@@ -30,6 +30,7 @@ NEEDS_KEYS = {
     "list": ["contacts"],
     "activity check": [],
     "activity accept": [],
+    "balance": [],
     "promise list": [],
     "promise take": ["--all"],
     "account end-sessions": ["musume@example.jp"],

@@ -90,8 +90,8 @@ EXPORTED = (
 
 # The texts of an e-mail, an assignment page or a leaflet besides those of the steps.
 _READ_IN_MAIL = (
-    "email", "sign_in", "sheets", "letter", "neutral", "unsafe_words", "called", "carers_word", "several", "notices",
-    "again", "life", "history", "channel", "both_certificates", "export", "limits", "acts", "digest", "visits",
+    "email", "sign_in", "balance", "sheets", "letter", "neutral", "unsafe_words", "called", "carers_word", "several",
+    "notices", "again", "life", "history", "channel", "both_certificates", "export", "limits", "acts", "digest", "visits",
 )  # fmt: skip
 
 # The weekly e-mail to a home's staff: its headings, those with a line below, and the states of unreachable contacts and
@@ -114,6 +114,8 @@ _CALL = frozenset({"service", "call", "from_", "mark"})
 _NOTICE = _PERSON | {"thing", "date", "channel"}
 _DAY = frozenset({"year", "month", "day", "weekday"})
 _NONE: frozenset[str] = frozenset()
+
+BALANCE_NUMBERS = frozenset({"due", "arrived", "other_way", "to_human", "open", "not_known", "people", "messages"})
 
 # The other required texts of a language, and their placeholders: an unknown placeholder would break the plan of a
 # whole group on the day it is composed.
@@ -178,6 +180,11 @@ _SAID = {
     "call.date": _CALL | {"thing", "date"},
     **{f"call.{part}": _NONE for part in ("months", "days", "weekdays")},
     "call.day": frozenset({"month", "day", "weekday"}),
+    "balance.subject": frozenset({"first", "last"}),
+    "balance.about": frozenset({"first", "last"}),
+    "balance.whole": BALANCE_NUMBERS,
+    "balance.row": BALANCE_NUMBERS | {"day", "channel"},
+    **dict.fromkeys(("balance.no_channel", "balance.nothing", "balance.to_do"), _NONE),
     "sign_in.code_subject": _NONE,
     "sign_in.code": frozenset({"code", "long_code"}),
     **dict.fromkeys(("sign_in.invitation_subject", "sign_in.invitation_unnamed"), _NONE),
