@@ -91,7 +91,8 @@ EXPORTED = (
 # The texts of an e-mail, an assignment page or a leaflet besides those of the steps.
 _READ_IN_MAIL = (
     "email", "sign_in", "balance", "sheets", "letter", "neutral", "unsafe_words", "called", "carers_word", "several",
-    "notices", "again", "life", "history", "channel", "both_certificates", "export", "limits", "acts", "digest", "visits",
+    "notices", "again", "life", "history", "channel", "both_certificates", "export", "limits", "acts", "digest",
+    "visits",
 )  # fmt: skip
 
 # The weekly e-mail to a home's staff: its headings, those with a line below, and the states of unreachable contacts and
