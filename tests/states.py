@@ -20,9 +20,9 @@ MACHINES: Sequence[StateMachine[StrEnum]] = (
 )
 HEAD = """# States
 
-Every state that a message, a reminder, a promise, a contact, a card and an import can have, and every move between them. The
-tables stand in `reminder/domain/model/`; the updates of the database are made from them, and a test refuses any other
-move. This page is generated: `python -m tests.states > docs/states.md`.
+Every state that a message, a reminder, a promise, a contact, a card and an import can have, and every move between
+them. The tables stand in `reminder/domain/model/`; the updates of the database are made from them, and a test refuses
+any other move. This page is generated: `python -m tests.states > docs/states.md`.
 """
 
 
