@@ -180,7 +180,9 @@ class Settings(BaseSettings):
         max_length=300,
     )
     operator_email: str | None = Field(
-        None, description="where the operator reads of a fault by e-mail, while e-mails leave", max_length=254
+        None,
+        description="where the operator reads of faults by e-mail, while e-mails leave, and weekly how many were told",
+        max_length=254,
     )
     operator_phone: str | None = Field(
         None,

@@ -27,6 +27,7 @@ from reminder.storage.runtime.work_conditions import WorkCondition
 from reminder.upkeep import clock_step
 from reminder.upkeep.audit_job import run_audit
 from reminder.upkeep.contact_verification import verify_contacts, verify_some
+from reminder.upkeep.daily_balance import count_days, mail_week
 from reminder.upkeep.operator_alerts import OperatorContacts
 from reminder.upkeep.privacy.retention import apply_retention
 from reminder.upkeep.sender_change import note_sender_change
@@ -165,6 +166,14 @@ def _try_again(app: App, now: datetime) -> int:
     return count
 
 
+def _writes_to_operator(app: App) -> bool:
+    return app.settings.operator_email is not None
+
+
+def _mail_balance(app: App, now: datetime) -> int:
+    return mail_week(app.units, now, app.settings.operator_email or "")
+
+
 JOBS = (
     # Before everything else: it may have put off what the others look for.
     Job(
@@ -237,6 +246,17 @@ JOBS = (
         "digests",
         when(work_conditions.DIGEST_MISSING, only_if=lambda _app, now: digest_is_due(now)),
         lambda app, now: make_digests(app.units, now, links_of(app)),
+    ),
+    Job(
+        "balanced",
+        when(work_conditions.BALANCE_MISSING, work_conditions.BALANCE_UNSETTLED),
+        lambda app, now: count_days(app.units, now, ask_arrivals.reporting(app.channels).keys()),
+    ),
+    # After it, so that the last day of the week is in it.
+    Job(
+        "balance_mailed",
+        when(work_conditions.BALANCE_UNSENT, only_if=lambda app, now: _writes_to_operator(app) and digest_is_due(now)),
+        _mail_balance,
     ),
     Job(
         "deleted",
