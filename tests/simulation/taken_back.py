@@ -29,6 +29,7 @@ class Mend:
     finds: Sequence[str]
     seeds: str = ""
     museum: str = ""
+    drawing: int = 2
 
 
 def mends() -> list[Mend]:
@@ -63,7 +64,7 @@ def without(mend: Mend) -> Iterator[Path]:
 def found_without(mend: Mend, seeds: str = "") -> list[tuple[str, str]]:
     """Return what is wrong without the mend: in which seed or report, and the kind with its sentence."""
     seeds = seeds or mend.seeds
-    asked = ["tests.simulation", "--seeds", seeds] if seeds else ["tests.museum", mend.museum]
+    asked = ["tests.simulation", "--seeds", seeds, "--drawing", str(mend.drawing)] if seeds else ["tests.museum", mend.museum]
     with without(mend) as tree:
         done = subprocess.run(
             [sys.executable, "-m", *asked],
