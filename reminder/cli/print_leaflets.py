@@ -48,8 +48,10 @@ def _print_sheet(sheet: str, person: int, card: int | None, out: Path | None, *,
     from reminder.cli.app_context import opened_app
     from reminder.clock import japan_date
     from reminder.domain.text.catalog import SHEETS
-    from reminder.domain.text.leaflets import LeafletCard, LeafletContents, render_sheet
-    from reminder.storage.registry import cards, groups, people
+    from reminder.domain.text.leaflets import LeafletContents, render_sheet
+    from reminder.planning.reports.leaflet_cards import leaflet_cards
+    from reminder.planning.reports.status import group_status
+    from reminder.storage.registry import groups, people
 
     if sheet not in SHEETS:
         raise UnknownChoiceError(field="sheet", choices=(*SHEETS, LETTERS))
@@ -60,7 +62,7 @@ def _print_sheet(sheet: str, person: int, card: int | None, out: Path | None, *,
         if whose is None:
             raise NotFoundError(field="person")
         group = groups.find(uow.tx, whose.group_id)
-        chosen = [one for one in cards.current_of_person(uow.tx, person) if card in (None, one.id)]
+        chosen = () if group is None else leaflet_cards(group_status(uow, group, [person])[0], card)
         if group is None or (sheet in ("letter", "fridge") and not chosen):
             raise NotFoundError(field="card")
         words = uow.rules.wording.of(whose.language)
@@ -74,11 +76,7 @@ def _print_sheet(sheet: str, person: int, card: int | None, out: Path | None, *,
                 mark=whose.mark,
                 sender=app.settings.twilio_from or "＿＿＿＿＿＿＿＿＿＿",
                 today=japan_date(uow.now),
-                cards=tuple(
-                    LeafletCard(one.kind, one.expires_on, one.label or None, one.is_computed)
-                    for one in sorted(chosen, key=lambda one: (one.expires_on, one.id))
-                    if one.kind in uow.rules.kinds
-                ),
+                cards=chosen,
             ),
         )
     if out is None:

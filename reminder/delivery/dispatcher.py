@@ -19,12 +19,11 @@ from reminder.storage.outbox.leases import LeasedMessage
 # So many seconds' worth of messages are leased at once, by the pace at which the last ones were handed over. It is less
 # than a lease lasts.
 LEASED_AHEAD = 4.0
+# The pace of less time than this says nothing.
+SHORTEST = 0.002
 # How often, and how far apart in seconds, a turn is tried while the database is away: it may restart, or another
 # database may have to take its place.
 TRIES, BETWEEN_TRIES = 120, 1.0
-# Outcomes are gathered for so many seconds, or until there are no more: a transaction for each would cost more than
-# sending it.
-GATHERED_FOR = 0.002
 # How often it looks whether it is to stop, and how long it then waits for the outcomes of what it is handing over.
 LOOKS_EVERY, STOPS_WITHIN = 0.5, 12.0
 # What a hand-over is told that is cancelled because it takes longer than LONGEST_HAND_OVER.
@@ -77,8 +76,8 @@ class Dispatcher:
         self._lease_at = self._started_last = 0.0
         self._failure: Exception | None = None
         self._stop_by: float | None = None
-        # An outcome or a lease has come; no hand-over is in flight.
-        self._news, self._is_idle = asyncio.Event(), asyncio.Event()
+        # An outcome or a lease has come.
+        self._news = asyncio.Event()
 
     async def run(self, first: LeaseBatch) -> int:
         """Hand over until nothing more is due; return how many messages were handed over or tried."""
@@ -136,7 +135,7 @@ class Dispatcher:
 
     def _most(self) -> int:
         """Return how many messages to lease at once."""
-        pace = self._tried / max(self._loop.time() - self._began, GATHERED_FOR)
+        pace = self._tried / max(self._loop.time() - self._began, SHORTEST)
         return min(MOST, max(self._concurrency, int(LEASED_AHEAD * pace)))
 
     async def _lease_batch(self, most: int) -> None:
@@ -160,10 +159,10 @@ class Dispatcher:
         return has_room and bool(self._ready) and self._ready[0].at <= self._loop.time()
 
     async def _take_turn(self, goes_on: bool) -> None:
-        """Record the outcomes that have come in, and begin as many hand-overs as there is room for."""
-        if self._answers and self._in_flight:
-            self._is_idle.clear()
-            await pause_unless(self._is_idle, GATHERED_FOR)
+        """Record the outcomes that have come in, and begin as many hand-overs as there is room for.
+
+        What comes during a turn is recorded by the next one: the more there is to do, the more each turn does.
+        """
         answered, self._answers = self._answers, []
         begins: list[_Ready] = []
         while goes_on and len(begins) + len(self._in_flight) < self._concurrency and self._has_next():
@@ -234,8 +233,6 @@ class Dispatcher:
 
     def _has_ended(self, task: "asyncio.Task[None]") -> None:
         del self._in_flight[task]
-        if not self._in_flight:
-            self._is_idle.set()
         self._news.set()
 
     def _cut_off(self) -> None:

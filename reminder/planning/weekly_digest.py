@@ -16,10 +16,11 @@ from reminder.domain.model.people import Audience, ChannelName, ContactState, Co
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules import hours
 from reminder.domain.rules.digest_week import Week
+from reminder.domain.rules.open_matters import MatterState
 from reminder.domain.rules.recipients import Recipient, choose_recipients
 from reminder.domain.text.digest import MOST_ROWS, Digest, Item, Part
 from reminder.domain.text.model import Composed
-from reminder.planning.reports.monthly_plan import MonthlyEntry, MonthlyNeed, by_place, due, months_from
+from reminder.planning.reports.monthly_plan import MonthlyEntry, by_place, due, months_from
 from reminder.planning.reports.status import NOT_TOLD_FOR, PersonStatus, group_status
 from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
@@ -170,7 +171,7 @@ def _due(
             _row_of(list(same))
             for _, same in groupby(in_order, key=lambda one: (one.day, one.person.id, one.one.card.is_computed))
         ]
-        yield what.value, together[::-1] if what is MonthlyNeed.ENDED else together
+        yield what.value, together[::-1] if what is MatterState.ENDED else together
 
 
 def _row_of(same: Sequence[MonthlyEntry]) -> _Row:

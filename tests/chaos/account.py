@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -67,20 +68,29 @@ def account(
     keys: KeyRing,
     outcomes: Collection[Fate],
     acts: Sequence[Act] = (),
-    left_behind: Collection[int] = (),
+    left_behind: Mapping[int, bool] = MappingProxyType({}),
 ) -> Account:
     """`keys`: of the service, which read the references in the callbacks. `acts`: what people did meanwhile.
-    `left_behind`: ids of messages that a back-up did not have which was restored."""
+    `left_behind`: ids of messages that a back-up did not have which was restored, and whether each reminds a person.
+    The texts of those count for their telephone: the service of now has planned the same again, and found them in the
+    provider's list."""
     with database.reading() as tx:
         cards = tx.execute(_CARDS).all()
         rows = tx.execute(_TOLD).all()
         known = {*tx.execute(_ALL).scalars()}
         promises = tx.execute(_PROMISES).all()
         after = {act.card_id: handed_over_since(tx, act) for act in acts if act.kind in ENDING}
-    of_message, of_card = defaultdict(list), defaultdict(list)
-    for fate in outcomes:
+
+    def named_by(fate: Fate) -> int:
         named = keys.references.read(MESSAGE, fate.reference)
-        of_message[0 if named is None else named.ids[0]].append(fate)
+        return 0 if named is None else named.ids[0]
+
+    of_message, of_card, behind_at = defaultdict(list), defaultdict(list), defaultdict(list)
+    for fate in outcomes:
+        message_id = named_by(fate)
+        of_message[message_id].append(fate)
+        if message_id not in known and left_behind.get(message_id):
+            behind_at[keys.blind_index(fate.text.to)].append(fate)
     for row in rows:
         of_card[row.card_id].append(row)
     at_phone = defaultdict(list)
@@ -102,21 +112,25 @@ def account(
     # Who stopped, and whoever has the same telephone, need not be told; nor who has renewed.
     ended = {card for act in acts if act.kind in ENDING for card in act.cards}
     erased_at = {other: act for act in acts if act.kind is Kind.ERASE for other in act.cards}
-    for sharing in at_phone.values():
+    for phone, sharing in at_phone.items():
         gone = {act.card_id: act for card in sharing if (act := erased_at.get(card)) is not None}
         told = [row for card in sharing for row in of_card[card]]
-        taken = [fate for row in told for fate in of_message[row.id]]
+        behind = behind_at[phone]
+        taken = [*(fate for row in told for fate in of_message[row.id]), *behind]
         of_the_gone = [fate for act in gone.values() for message_id in act.before for fate in of_message[message_id]]
-        is_shared = len(sharing) + len(gone) > 1
+        is_shared = len(sharing) + len(gone) > 1 or bool(behind)
         _look_at_states(found, told, of_message, [*taken, *of_the_gone], is_shared=is_shared)
         arrived = sum(fate.last_word != "undelivered" for fate in taken)
         whose = {card: arrived_of(of_card[card], of_message) for card in sharing}
+        # Of equal texts that were taken for each other the notice is about the other card.
+        notices = {row.card_id for row in told if row.family_told and row.state in ("failed", "undelivered")}
         missing = []
         for card in sorted(sharing, key=lambda card: not whose[card]):
             if arrived:
                 arrived -= 1
                 found.arrived += 1
-            elif any(row.family_told and row.state in ("failed", "undelivered") for row in of_card[card]):
+            elif card in notices or (is_shared and notices):
+                notices.remove(card if card in notices else next(iter(notices)))
                 found.ended += 1
             elif card in handed:
                 found.handed += 1
@@ -125,6 +139,10 @@ def account(
             elif card not in ended:
                 missing.append(card)
         shown = [(row.card_id, row.id, row.state, row.reason, f"told: {row.family_told}") for row in told]
+        shown += [
+            (fate.text.sid, f"of {named_by(fate)}", f"{fate.at:%d %H:%M:%S}", fate.last_word, f"heard: {fate.heard_at}")
+            for fate in taken
+        ]
         if missing:
             found.wrong["lost"].append(f"cards {missing} of {sorted(sharing)}: {shown}")
         if arrived:

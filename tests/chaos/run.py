@@ -217,7 +217,7 @@ class Scene:
         self.actors = Actors(self.app, clock.now, plan.seed, each) if is_acted else None
         self._backup_key = read_key(new_backup_key())
         self.is_moving = False
-        self.left_behind: set[int] = set()
+        self.left_behind: dict[int, bool] = {}
 
     def _opened(self) -> App:
         return build_app(read_settings(**self.given), clock=self.clock, write=lambda _: None)
@@ -225,9 +225,10 @@ class Scene:
     def close(self) -> None:
         self.app.close()
 
-    def _message_ids(self) -> set[int]:
+    def _messages(self) -> dict[int, bool]:
+        """The ids of all messages, and whether each reminds the person by a text."""
         with self.app.database.reading() as tx:
-            return {*tx.execute(text("SELECT id FROM messages")).scalars()}
+            return {row.id: bool(row.reminds) for row in tx.execute(_MESSAGES)}
 
     @property
     def _backup(self) -> Path:
@@ -254,10 +255,10 @@ class Scene:
                 if fate.heard_at is not None and fate.heard_at >= self.backed_up_at:
                     fate.heard_at = None
             self.given["database_url"] = self.place.spare
-            before = self._message_ids()
+            before = self._messages()
             self.app.close()
             self.app = self._opened()
-            self.left_behind = before - self._message_ids()
+            self.left_behind = {one: before[one] for one in before.keys() - self._messages().keys()}
             if self.actors is not None:
                 self.actors.app = self.app
                 self.actors.forget_since(self.backed_up_at)
@@ -381,6 +382,10 @@ class _Watch:
 # By somebody who lives: a hand-over that began longer ago than any takes is waited for by nobody.
 _HELD = select(func.count()).where(
     AWAITS_OUTCOME, Message.state == MessageState.SENDING, Message.lease_until > bindparam("begun")
+)
+_MESSAGES = text(
+    "SELECT m.id, m.audience = 'person' AND m.channel = 'sms' AND EXISTS"
+    " (SELECT 1 FROM message_reminders mr WHERE mr.message_id = m.id) AS reminds FROM messages m"
 )
 _NEXT_CARD = text("SELECT min(next_reminder_on) FROM cards")
 

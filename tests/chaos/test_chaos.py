@@ -19,7 +19,8 @@ def postgres_programs(postgres: databases.Server) -> None:
 
 def assert_right(outcome: Outcome) -> Account:
     assert outcome.settled, f"not settled after {outcome.took:.0f} s: {outcome}"
-    assert outcome.is_right, outcome
+    wrong = [f"{kind}: {what}" for kind, some in outcome.account.wrong.items() for what in some]
+    assert outcome.is_right, "\n".join([*wrong, str(outcome)])
     return outcome.account
 
 

@@ -51,8 +51,8 @@ def test_everybody_with_something_to_do_gets_one_in_the_order_of_the_rooms_and_t
 @pytest.mark.parametrize(
     ("choice", "who", "why"),
     [
-        (Choice(month=date(2027, 1, 1)), ["ハナ"], "whose last day falls into January"),
-        (Choice(month=date(2027, 2, 1)), ["トミ"], "or into February"),
+        (Choice(month=date(2027, 1, 1)), ["ハナ", "トミ"], "who can renew something in January"),
+        (Choice(month=date(2027, 2, 1)), ["トミ"], "or in February"),
         (Choice(unit="3階"), ["トミ"], "of one floor"),
         (Choice(kind=CARE), ["トミ"], "with that kind to do"),
         (Choice(people=frozenset({2})), ["ハナ"], "one person"),

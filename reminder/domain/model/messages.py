@@ -296,6 +296,8 @@ OUTCOME_WITHIN = timedelta(minutes=6)
 # The longest time a provider takes to list what it has accepted.
 BEFORE_ASKING = timedelta(seconds=60)
 BEFORE_ASKING_AGAIN = timedelta(minutes=5)  # when it could not be asked
+# Once the day of a message is over, an answer only makes its row true: less and less often, at least once a day.
+LONGEST_BEFORE_ASKING_AGAIN = timedelta(days=1)
 # The limit for repeating the same e-mail when its answers keep getting lost.
 MOST_REPEATS = 5
 # LINE knows a retry key for 24 hours; a second copy after that would be a second message.
@@ -428,9 +430,16 @@ def after_asking(answer: Accepted | ProviderAnswer | ChannelError, asked: Inquir
             return Outcome(
                 MessageState.UNKNOWN,
                 "not_told_apart" if answer is ProviderAnswer.NOT_TOLD_APART else "cannot_ask",
-                wait_until=now + BEFORE_ASKING_AGAIN,
+                wait_until=now + _before_asking_again(asked, now),
                 not_found_count=asked.not_found_count,
             )
+
+
+def _before_asking_again(asked: Inquiry, now: datetime) -> timedelta:
+    """Return how long to wait after an answer that settles nothing: while its day lasts, as little as always."""
+    if now < asked.expires_at:
+        return BEFORE_ASKING_AGAIN
+    return min(LONGEST_BEFORE_ASKING_AGAIN, max(BEFORE_ASKING_AGAIN, (now - asked.handed_at) / 2))
 
 
 # A mail server's later report: the mail is not delivered, or not yet.

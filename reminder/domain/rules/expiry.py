@@ -64,6 +64,7 @@ class Expiry:
     certificate_expires_on: date | None
     opens_on: date | None
     grace_ends_on: date | None
+    # The last day on which something can be done: before the end where it closes with the counters.
     last_counter_day: date
     # The grace is promised for certificates; whether it covers a card that ends the same day is not confirmed.
     grace_unconfirmed: bool = False
@@ -243,7 +244,7 @@ def _of_another(kind: CardKind, known: KnownDates) -> Expiry:
         certificate_expires_on=None,
         opens_on=validity.opens_on(end, kind.opens, born),
         grace_ends_on=None,
-        last_counter_day=hours.last_counter_day(legal_end),
+        last_counter_day=hours.last_counter_day(legal_end) if kind.closes_with_counters else legal_end,
         worked_out=by_rule if by_rule not in (end, legal_end) else None,
     )
 

@@ -1,13 +1,10 @@
-"""The next step for a card: one act and one date, for its holder or carer."""
+"""The next step for a card: one act and one date, for its holder or carer. Every list and page is made from it."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 
 from reminder.domain.rules.schedule_model import CardDates
-
-# Where the opening of renewal is unknown, asking begins this long before the end.
-SOON = timedelta(days=90)
 
 
 class NextAct(StrEnum):
@@ -16,43 +13,72 @@ class NextAct(StrEnum):
     OVER = "over"  # it has ended
     GRACE = "grace"  # it has ended, and hospitals accept it until the day
     CLOSED = "closed"  # it ends before a counter opens again
-    GO = "go"  # a counter is open for it until the day
+    LATE = "late"  # a new one takes longer than is left; a counter is open until the day
+    BEGIN = "begin"  # a new one takes its time: it is to be begun until the day
+    GO = "go"  # a counter is open for it until the day, and it is done there at once
+    ARRIVES = "arrives"  # the new one comes by itself until the day
     NEW_DATE = "new_date"  # somebody says that it is done: the new date is not known
     OPENS = "opens"  # renewal opens on the day
     LATER = "later"  # it is valid until the day
 
+    @property
+    def is_after_end(self) -> bool:
+        """Whether the card has ended and nobody has said that it is renewed."""
+        return self in (NextAct.OVER, NextAct.GRACE)
+
+    @property
+    def is_undone(self) -> bool:
+        """Whether somebody can act before the end, and has not."""
+        return self in (NextAct.CLOSED, NextAct.LATE, NextAct.BEGIN, NextAct.GO, NextAct.ARRIVES)
+
 
 @dataclass(frozen=True)
 class NextStep:
-    """The next act for a card, and until or from which day in Japan."""
+    """The next act for a card, and until or from which day in Japan. `first`: the first day on which one can act."""
 
     act: NextAct
     day: date
+    first: date
 
     @property
     def is_now(self) -> bool:
         """Whether somebody can act today."""
-        return self.act in (NextAct.OVER, NextAct.GRACE, NextAct.CLOSED, NextAct.GO, NextAct.NEW_DATE)
+        return self.act not in (NextAct.OPENS, NextAct.LATER)
 
 
 def next_step(dates: CardDates, acknowledged_on: date | None, today: date) -> NextStep:
     """Return the next step. `acknowledged_on`: the day on which somebody said that the card is renewed."""
     if acknowledged_on is not None:
-        return NextStep(NextAct.NEW_DATE, dates.expires_on)
+        return NextStep(NextAct.NEW_DATE, dates.expires_on, today)
     if today > dates.over_after:
         if dates.grace_ends_on is not None and today <= dates.grace_ends_on:
-            return NextStep(NextAct.GRACE, dates.grace_ends_on)
-        return NextStep(NextAct.OVER, dates.expires_on)
-    if dates.opens_on is not None and today < dates.opens_on:
-        return NextStep(NextAct.OPENS, dates.opens_on)
-    if dates.opens_on is None and today < dates.expires_on - SOON:
-        return NextStep(NextAct.LATER, dates.expires_on)
-    if today > dates.last_counter_day:
-        return NextStep(NextAct.CLOSED, dates.over_after)
-    return NextStep(NextAct.GO, dates.last_counter_day)
+            return NextStep(NextAct.GRACE, dates.grace_ends_on, dates.open_from(today))
+        return NextStep(NextAct.OVER, dates.expires_on, dates.open_from(today))
+    if today < dates.asked_from:
+        if dates.opens_on is None:
+            return NextStep(NextAct.LATER, dates.expires_on, dates.asked_from)
+        return NextStep(NextAct.OPENS, dates.opens_on, dates.open_from(dates.opens_on))
+    return _before_end(dates, today)
+
+
+def _before_end(dates: CardDates, today: date) -> NextStep:
+    """Return the next step for a card that somebody can renew, and that has not ended."""
+    if dates.arrives:
+        return NextStep(NextAct.ARRIVES, dates.expires_on, today)
+    first = dates.open_from(today)
+    last = dates.last_counter_day if dates.closes_with_counters else dates.over_after
+    if today > last:
+        return NextStep(NextAct.CLOSED, dates.over_after, first)
+    if dates.lead_days == 0:
+        return NextStep(NextAct.GO, last, first)
+    if today > dates.begin_by:
+        return NextStep(NextAct.LATE, last, first)
+    return NextStep(NextAct.BEGIN, dates.begin_by, first)
 
 
 _RANK = {act: rank for rank, act in enumerate(NextAct)}
+# What takes weeks and what takes an hour are put in one order, by the latest day to begin.
+_RANK[NextAct.GO] = _RANK[NextAct.BEGIN]
 
 
 def urgency(step: NextStep) -> tuple[int, date]:

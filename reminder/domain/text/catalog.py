@@ -13,6 +13,7 @@ from reminder.domain.model.card_kinds import CardKind
 from reminder.domain.model.languages import LanguageFacts, read_facts
 from reminder.domain.model.notices import ALL_NOTICES, ANSWERS
 from reminder.domain.model.people import Audience, ConsentHow, Language, Mode, Role
+from reminder.domain.rules.open_matters import MatterState
 from reminder.domain.rules.steps import NEEDED_STAGES, NEEDED_STAGES_OF_GRACE, StepText, by_fitness
 from reminder.domain.text import furigana
 from reminder.errors import SettingsError
@@ -68,7 +69,7 @@ SHEETS = ("welcome", "letter", "consent", "counter", "fridge")
 _ON_PAPER = frozenset({"service", "operator", "call", "who", "office", "from_", "mark", "sender", "today", "cards"})
 
 # A letter to a resident, and the slip under it.
-LETTER_PARTS = ("title", "bring", "others", "renewed", "arrived", "not_yet", "leave_it", "signed")
+LETTER_PARTS = ("title", "bring", "others", "late", "renewed", "arrived", "not_yet", "leave_it", "signed")
 FILLED_LETTER_PARTS = ("look", "bound", "computed", "ask", "about", "slip", "how", "post")
 _IN_LETTER = frozenset({"service", "operator", "call", "office", "from_", "today"})
 
@@ -91,8 +92,8 @@ _READ_IN_MAIL = (
 
 # The weekly e-mail to a home's staff: its headings, those with a line below, and the states of unreachable contacts and
 # of failed texts.
-DIGEST_PARTS = ("unanswered", "ended", "counter", "form", "opens", "unreached")
-DIGEST_NOTES = ("unanswered", "ended")
+DIGEST_PARTS = (*MatterState, "unreached")
+DIGEST_NOTES = ("unanswered", "ended", "late", "arrives")
 DIGEST_STATES = ("unconfirmed", "unreachable", "undelivered", "failed", "not_told")
 
 # The sheet for the visit of the city's staff: its columns, and the texts above and in them.
@@ -161,7 +162,7 @@ _SAID = {
     **{f"letter.{part}": _NONE for part in LETTER_PARTS},
     **{f"letter.{part}": frozenset({"full_date"}) for part in ("until", "was")},
     **{f"letter.{part}": _IN_LETTER for part in FILLED_LETTER_PARTS},
-    **{f"letter.{part}": _IN_LETTER | {part} for part in ("opens", "lastopen", "grace")},
+    **{f"letter.{part}": _IN_LETTER | {part} for part in ("opens", "begin", "lastopen", "grace")},
     "letter.mark": frozenset({"mark"}),
     "letter.whose": frozenset({"whose"}),
     **{f"call.{part}": _CALL for part in CALL_PARTS},
@@ -181,10 +182,10 @@ _SAID = {
         for name in ("opens", "counter", "expires", "grace", "today", "told", "coming", "footer", *Audience)
     },
     "calendar.name": frozenset({"service", "group"}),
-    **dict.fromkeys(("calendar.title", "calendar.opens_title"), frozenset({"label", "thing"})),
+    **dict.fromkeys(("calendar.title", "calendar.opens_title", "calendar.begin_title"), frozenset({"label", "thing"})),
     "calendar.last": frozenset({"last"}),
     "calendar.end": frozenset({"end"}),
-    **dict.fromkeys(("calendar.opens", "calendar.private"), _NONE),
+    **dict.fromkeys(("calendar.opens", "calendar.begin", "calendar.private"), _NONE),
     "export.title": frozenset({"service"}),
     "export.about_group": frozenset({"group", "at"}),
     "export.about_person": frozenset({"label", "at"}),
@@ -315,7 +316,12 @@ class Catalogs:
     """The catalog of each language that has a file."""
 
     languages: Mapping[Language, Catalog]
-    families: Mapping[str, str]  # card kind -> family, in the order of config/cards.toml
+    kinds: Mapping[str, CardKind]  # in the order of config/cards.toml
+
+    @cached_property
+    def families(self) -> Mapping[str, str]:
+        """The family of texts of each kind of card, in the order of config/cards.toml."""
+        return {key: kind.texts for key, kind in self.kinds.items()}
 
     def of(self, language: Language) -> Catalog:
         """Return a language's catalog; the Japanese one where its file is gone, so that its readers still get texts."""
@@ -357,7 +363,7 @@ def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping
             raise SettingsError(
                 f"config/wording/{language}.toml: language.sheets", "name a language that has a file here"
             )
-    return Catalogs(languages, {key: kind.texts for key, kind in kinds.items()})
+    return Catalogs(languages, kinds)
 
 
 # The marker before a text that still has to be written or translated.

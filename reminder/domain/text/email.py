@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from reminder.domain.model.notices import NoticeKind, UntoldKind
 from reminder.domain.model.people import ChannelName
-from reminder.domain.text.catalog import ARRIVAL, CERTIFICATES, PROCEDURE, Catalog
+from reminder.domain.text.catalog import CERTIFICATES, PROCEDURE, Catalog
 from reminder.domain.text.model import About, Composed, Copy, EarlierOutcome, ReminderContent, WordPlace
 from reminder.domain.text.phrases import CERTIFICATE_FAMILIES, MY_NUMBER_FAMILIES, Phrases, Topic, by_urgency, nearness
 
@@ -103,8 +103,20 @@ class EmailComposer:
     def _one(self, content: ReminderContent, family: str, values: Mapping[str, str]) -> str:
         said = self._mail.template(content, family).format_map(values)
         shown = self._words.section("email.line").items()
-        lines = [line.format_map(values) for name, line in shown if _applies(name, content, family)]
+        lines = [line.format_map(values) for name, line in shown if self._applies(name, content)]
         return "\n".join([said, "", *lines]).rstrip()
+
+    def _applies(self, line: str, content: ReminderContent) -> bool:
+        """Return whether a line of [email.line] is shown for this card; a line that an operator added always is."""
+        match line:
+            case "grace":
+                return content.grace_ends_on is not None and not content.computed
+            case "lastopen":
+                return not content.is_after_end and self.plain.closes_with_counters(content)
+            case "computed":
+                return content.computed
+            case _:
+                return True
 
     def _shown_to_carer(self, copy: Copy) -> Iterator[str]:
         parts = self._words.section("email.part")
@@ -132,19 +144,6 @@ class EmailComposer:
 
 def _joined(blocks: Sequence[str]) -> str:
     return "\n\n".join(blocks) + "\n"
-
-
-def _applies(line: str, content: ReminderContent, family: str) -> bool:
-    """Return whether a line of [email.line] is shown for this card; a line that an operator added always is."""
-    match line:
-        case "grace":
-            return content.grace_ends_on is not None and not content.computed
-        case "lastopen":
-            return not content.is_after_end and family != ARRIVAL
-        case "computed":
-            return content.computed
-        case _:
-            return True
 
 
 def _advice(content: ReminderContent, family: str, computed: bool) -> list[tuple[str, str]]:

@@ -68,7 +68,10 @@ ROWS_ON_ONE_PAGE = 10
 
 @dataclass(frozen=True)
 class Matter:
-    """One card of a letter. `is_both`: the two certificates of a My Number Card that end on one day."""
+    """One card of a letter. `is_both`: the two certificates of a My Number Card that end on one day.
+
+    `begin_by`: the latest day to begin, where a new one takes its time; else None.
+    """
 
     kind: str
     expires_on: date
@@ -80,11 +83,12 @@ class Matter:
     is_computed: bool = False
     is_bound: bool = False
     is_both: bool = False
+    begin_by: date | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether the end has passed."""
-        return self.act in (NextAct.OVER, NextAct.GRACE)
+        return self.act.is_after_end
 
 
 @dataclass(frozen=True)
@@ -224,8 +228,13 @@ class _LetterParts:
             yield f'<p class="bring"><b>{bring}</b>{_html(self.words.kinds[matter.kind]["bring"])}</p>'
 
     def _dates(self, matter: Matter) -> dict[str, str]:
-        dates = {"lastopen": matter.last_counter_day, "opens": matter.opens_on, "grace": matter.grace_ends_on}
-        forms = {"lastopen": "date", "opens": "full_date", "grace": "full_date"}
+        dates = {
+            "begin": matter.begin_by,
+            "lastopen": matter.last_counter_day,
+            "opens": matter.opens_on,
+            "grace": matter.grace_ends_on,
+        }
+        forms = {"begin": "full_date", "lastopen": "date", "opens": "full_date", "grace": "full_date"}
         return {name: self.words.date(day, forms[name]) for name, day in dates.items() if day is not None}
 
     def _to_do(self, matter: Matter) -> Iterator[str]:
@@ -241,7 +250,9 @@ class _LetterParts:
         if matter.act is NextAct.OPENS:
             yield said["opens"]
         yield said["bound"] if matter.is_bound else kind["elder_to_do"]
-        if today <= matter.last_counter_day < matter.expires_on and self.families[matter.kind] != ARRIVAL:
+        if matter.begin_by is not None:
+            yield said["begin" if today <= matter.begin_by else "late"]
+        if today <= matter.last_counter_day < matter.expires_on:
             yield said["lastopen"]
         if matter.is_computed:
             yield said["computed"]

@@ -6,6 +6,7 @@ from datetime import date
 from functools import cached_property
 from typing import Self, TypeVar
 
+from reminder.domain.model.card_kinds import CardKind
 from reminder.domain.rules.steps import Stage
 from reminder.domain.text.catalog import (
     ARRIVAL,
@@ -107,21 +108,26 @@ def nearness(words: Catalog, left: int | None, *, is_computed: bool) -> str:
 
 @dataclass(frozen=True)
 class Phrases:
-    """The phrases of one language for one reader. `families`: of each kind of card."""
+    """The phrases of one language for one reader. `kinds`: the facts of each kind of card."""
 
     words: Catalog
-    families: Mapping[str, str]
+    kinds: Mapping[str, CardKind]
     reader: Reader
 
     @classmethod
     def of(cls, catalogs: Catalogs, reader: Reader) -> Self:
         """Return the phrases in the reader's language, without readings."""
-        return cls(catalogs.of(reader.language), catalogs.families, reader)
+        return cls(catalogs.of(reader.language), catalogs.kinds, reader)
+
+    @cached_property
+    def families(self) -> Mapping[str, str]:
+        """The family of texts of each kind of card, in the order of config/cards.toml."""
+        return {key: kind.texts for key, kind in self.kinds.items()}
 
     @cached_property
     def in_mail(self) -> "Phrases":
         """The same phrases with the readings of an e-mail."""
-        return Phrases(self.words.in_mail, self.families, self.reader)
+        return Phrases(self.words.in_mail, self.kinds, self.reader)
 
     @cached_property
     def of_person(self) -> Mapping[str, str]:
@@ -181,7 +187,13 @@ class Phrases:
         name = COMPUTED if is_computed else _SUBJECTS.get(content.step.stage, "before")
         if family == ARRIVAL and name in ("before", "near"):
             name = "arrival"
+        elif name == "near" and not self.closes_with_counters(content):
+            name = "before"
         return self.words.section("email.subject")[name]
+
+    def closes_with_counters(self, card: CardContent) -> bool:
+        """Return whether nothing can be done for this card on days on which counters are closed."""
+        return self.kinds[card.kind].closes_with_counters
 
     def several(self, contents: Sequence[ReminderContent], *, form: str = "date", most: int | None = None) -> str:
         """Return the sentences about cards of several dates, the most urgent first, and what to do about that one.

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.rules.next_step import SOON, NextAct
 from reminder.domain.text.catalog import VISIT_COLUMNS, Catalog
 from reminder.domain.text.digest import things
 from reminder.domain.text.safe_words import safe_card_label, safe_label, safe_place, safe_sender
@@ -71,7 +70,7 @@ def _last_day(month: date) -> date:
 def _is_for_a_visit(rules: Rulebook, card: DatedCard, last: date) -> bool:
     if card.is_acknowledged or not rules.kind(card.kind).city_visits:
         return False
-    return (card.dates.opens_on or card.dates.expires_on - SOON) <= last
+    return card.dates.asked_from <= last
 
 
 def _visit(rules: Rulebook, person: PersonView, cards: Sequence[CardStatus]) -> Visit:
@@ -81,7 +80,7 @@ def _visit(rules: Rulebook, person: PersonView, cards: Sequence[CardStatus]) -> 
         opens_on=max((one.dates.opens_on for one in cards if one.dates.opens_on is not None), default=None),
         last_counter_day=min(one.dates.last_counter_day for one in cards),
         needs_form=any(needs_form(rules, one.card.kind) for one in cards),
-        is_over=any(one.next.act in (NextAct.OVER, NextAct.GRACE) for one in cards),
+        is_over=any(one.next.act.is_after_end for one in cards),
     )
 
 

@@ -1,35 +1,25 @@
-"""A home's months: what opens and what is due on which day, what has ended, and who has not answered."""
+"""A home's months: what is open and not done, by the latest day to begin, and what opens on which day."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from reminder.domain.model.people import Mode
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.rules.next_step import NextAct, NextStep
+from reminder.domain.rules.next_step import NextStep
+from reminder.domain.rules.open_matters import MatterState, open_matters
 from reminder.domain.rules.schedule_model import CardDates
 from reminder.planning.reports.status import CardStatus, PersonStatus
 from reminder.storage.registry.people import PersonBrief, PersonView
 
 
-class MonthlyNeed(StrEnum):
-    """The need of a card in a month, the most pressing first."""
-
-    UNANSWERED = "unanswered"  # everybody was asked and nobody has answered
-    ENDED = "ended"
-    COUNTER = "counter"  # the last day on which a counter is open
-    FORM = "form"  # the sealed form must be there by then
-    OPENS = "opens"
-
-
 @dataclass(frozen=True)
 class MonthlyEntry:
-    """A need of one card; `day` is a date in Japan."""
+    """An open matter of one card; `day` is a date in Japan."""
 
-    what: MonthlyNeed
+    what: MatterState
     day: date
     person: PersonView
     one: CardStatus
@@ -81,13 +71,13 @@ CardT = TypeVar("CardT", bound=DatedCard)
 class CardNeed(Generic[CardT]):
     """As a MonthlyEntry, of a card whose person is not read yet."""
 
-    what: MonthlyNeed
+    what: MatterState
     day: date
     card: CardT
 
 
 def due(rules: Rulebook, rows: Sequence[PersonStatus], first: date, last: date, today: date) -> list[MonthlyEntry]:
-    """Return the entries of these days, both included. Ended and unanswered cards appear on the day `today`."""
+    """Return the matters that are open between these days, both included; see open_matters."""
     people = {row.person.id: row.person for row in rows}
     found = due_cards(rules, (one for row in rows for one in row.cards), first, last, today)
     return [MonthlyEntry(each.what, each.day, people[each.card.person_id], each.card) for each in found]
@@ -100,59 +90,32 @@ def due_cards(rules: Rulebook, cards: Iterable[CardT], first: date, last: date, 
     for one in cards:
         dates, before = one.dates, form_before[one.kind]
         # Of thousands of cards most end years from now.
-        if (
-            (dates.opens_on or dates.last_counter_day) > last
-            and dates.last_counter_day > last
-            and (before is None or dates.expires_on - before > last)
-            and not one.is_silent
-            and today <= dates.expires_on
-        ):
+        if dates.asked_from > last and not one.is_silent and today <= dates.expires_on:
             continue
-        found += [
-            CardNeed(what, day, one)
-            for what, day in _of_card(one, before, today)
-            if first <= shown_on(what, day, today) <= last
-        ]
+        form_on = None if before is None else max(dates.expires_on - before, dates.asked_from)
+        matters = open_matters(dates, one.next, first, last, today, is_silent=one.is_silent, form_on=form_on)
+        found += [CardNeed(matter.state, matter.day, one) for matter in matters]
     return sorted(found, key=lambda each: (_RANK[each.what], each.day, each.card.person_id, each.card.card_id))
 
 
-def shown_on(what: MonthlyNeed, day: date, today: date) -> date:
-    """Return the day on which an entry appears: ended and unanswered cards do today, whatever their own day is."""
-    return today if what in _OF_TODAY else day
-
-
-_OF_TODAY = (MonthlyNeed.ENDED, MonthlyNeed.UNANSWERED)
-_RANK = {need: rank for rank, need in enumerate(MonthlyNeed)}
-
-
-def _of_card(one: DatedCard, form_before: timedelta | None, today: date) -> list[tuple[MonthlyNeed, date]]:
-    if one.is_acknowledged:
-        return []
-    dates = one.dates
-    if one.next.act in (NextAct.OVER, NextAct.GRACE):
-        return [(MonthlyNeed.ENDED, dates.expires_on)]
-    found = [(MonthlyNeed.COUNTER, dates.last_counter_day)]
-    if one.is_silent:
-        found.append((MonthlyNeed.UNANSWERED, dates.last_counter_day))
-    if dates.opens_on is not None and today <= dates.opens_on:
-        found.append((MonthlyNeed.OPENS, dates.opens_on))
-    if form_before is not None:
-        found.append((MonthlyNeed.FORM, dates.expires_on - form_before))
-    return found
+_RANK = {state: rank for rank, state in enumerate(MatterState)}
 
 
 def form_asked_before(rules: Rulebook, kind: str) -> timedelta | None:
     """Return how long before the end the form of the office must have come, sealed, where somebody else may go.
 
-    Later the two visits of a proxy no longer fit in. The carers of elders are asked about it on this day, too.
+    Later the two visits of a proxy no longer fit in. The carers of elders are asked about it on this day, too. None for
+    a kind that is done without such a form.
     """
+    if not rules.kind(kind).sealed_form:
+        return None
     carers = rules.schedules.of(Mode.ELDERLY, rules.kind(kind)).carer
     return next((timedelta(days=rule.days_before) for rule in carers if rule.asks_for_form), None)
 
 
 def needs_form(rules: Rulebook, kind: str) -> bool:
     """Return whether a proxy needs the form of the office for this kind of card."""
-    return form_asked_before(rules, kind) is not None
+    return rules.kind(kind).sealed_form
 
 
 def months_from(day: date, count: int) -> list[date]:

@@ -1,4 +1,4 @@
-"""A group's calendar by RFC 5545: for each card the last day on which the counter is open, and the day renewal begins.
+"""A group's calendar by RFC 5545: for each card the day renewal begins, the latest day to begin, and the last open day.
 
 Other people's servers hold a copy as soon as somebody subscribes, so an entry says only whose and which card it is.
 A card that is done has no entry until its new date is there.
@@ -12,7 +12,6 @@ from icalendar import Alarm, Calendar, Event
 
 from reminder.domain.model.people import Language
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.rules.hours import counter_day_on_or_after
 from reminder.domain.text.catalog import Catalog
 from reminder.domain.text.safe_words import safe_card_label, safe_label, safe_sender
 from reminder.storage.crypto.references import CARD, References
@@ -145,7 +144,7 @@ def _of_card(
         is_bound=is_bound,
     )
     # What is sent automatically needs no counter.
-    last = card.expires_on if rules.kind(card.kind).comes_by_itself else dates.last_counter_day
+    last = dates.last_counter_day if rules.kind(card.kind).closes_with_counters else card.expires_on
     if is_private:
         yield _Entry(f"last-{uid}@{_DOMAIN}", last, said["private"], None, BEFORE_LAST, revision)
         return
@@ -156,11 +155,14 @@ def _of_card(
     full = words.date(card.expires_on, "full_date")
     end = said["end"].format(end=words.word("about_date").format(date=full) if card.is_computed else full)
     counter = said["last"].format(last=words.date(last, "full_date"))
-    about = end if rules.kind(card.kind).comes_by_itself else f"{counter}\n{end}"
+    about = f"{counter}\n{end}" if rules.kind(card.kind).closes_with_counters else end
     yield _Entry(f"last-{uid}@{_DOMAIN}", last, said["title"].format_map(thing), about, BEFORE_LAST, revision)
+    if dates.lead_days and not dates.arrives:
+        title, text = said["begin_title"].format_map(thing), f"{said['begin']}\n{about}"
+        yield _Entry(f"begin-{uid}@{_DOMAIN}", dates.begin_by, title, text, BEFORE_LAST, revision)
     if dates.opens_on is not None:
         title = said["opens_title"].format_map(thing)
         # On the first of January no counter is open, and the text of that step waits, too.
-        opens = dates.opens_on if rules.kind(card.kind).comes_by_itself else counter_day_on_or_after(dates.opens_on)
+        opens = dates.acts_from or dates.opens_on
         text = f"{said['opens']}\n{end}"
         yield _Entry(f"opens-{uid}@{_DOMAIN}", opens, title, text, AT_OPENING, revision)

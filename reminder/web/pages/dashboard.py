@@ -153,7 +153,7 @@ def undelivered(request: Request, app: OpenApp, who: Sees, search: Searched, rea
 
 @router.get("/calendar")
 def calendar(request: Request, app: OpenApp, who: Sees, search: Searched) -> Response:
-    """Show every future date, month by month: the last day on which a counter is open."""
+    """Show everything that is not done, month by month, by the latest day to begin."""
     with app.reading() as uow:
         group = authorized.group(uow.tx, who)
         paging: Paging | None = None
@@ -163,8 +163,12 @@ def calendar(request: Request, app: OpenApp, who: Sees, search: Searched) -> Res
             overview = group_overview(uow, group)
             units, found = overview.units, search.people_found(uow.tx, group.id)
             in_order = sorted(
-                (card for card in overview.cards if found is None or card.person_id in found),
-                key=lambda card: (card.dates.last_counter_day, card.person_id, card.card_id),
+                (
+                    card
+                    for card in overview.cards
+                    if not card.is_acknowledged and (found is None or card.person_id in found)
+                ),
+                key=lambda card: (card.dates.begin_by, card.person_id, card.card_id),
             )
             shown, paging = paged(in_order, search, "/calendar")
             wanted = {card.card_id for card in shown}
@@ -173,10 +177,10 @@ def calendar(request: Request, app: OpenApp, who: Sees, search: Searched) -> Res
             rows = group_status(uow, group)
     days = sorted(
         (
-            (one.dates.last_counter_day, row.person, one)
+            (one.dates.begin_by, row.person, one)
             for row in rows
             for one in row.cards
-            if wanted is None or one.card.id in wanted
+            if not one.is_acknowledged and (wanted is None or one.card.id in wanted)
         ),
         key=lambda day: (day[0], day[1].id, day[2].card.id),
     )

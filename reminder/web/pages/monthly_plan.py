@@ -10,6 +10,7 @@ from starlette.datastructures import FormData
 
 from reminder.domain.model.access import Actor
 from reminder.domain.parsing import dates
+from reminder.domain.rules.open_matters import MatterState
 from reminder.enrolment import cards as enrolment
 from reminder.enrolment.cards import TypedDates
 from reminder.errors import ForbiddenNumberError, NeedsConfirmationError, NotFoundError, RefusedInputError
@@ -17,10 +18,8 @@ from reminder.planning.reports.group_overview import CardOutline, group_overview
 from reminder.planning.reports.monthly_plan import (
     CardNeed,
     MonthlyEntry,
-    MonthlyNeed,
     due_cards,
     months_from,
-    shown_on,
     year,
 )
 from reminder.planning.reports.status import PersonStatus, group_status
@@ -74,10 +73,11 @@ def _months(
         firsts = months_from(first_of(month) or today, 3)
         last = firsts[-1] - timedelta(days=1)
         asked_for = [
-            (shown_on(each.what, each.day, today).replace(day=1), each)
+            (_month_of(each, firsts, today), each)
             for each in due_cards(uow.rules, cards, firsts[0], last, today)
             if kind in ("", each.card.kind) and what in ("", each.what)
         ]
+        # Within a month in the order of due_cards: the most pressing first, then by the latest day to begin.
         asked_for.sort(key=lambda row: row[0])
         paging: Paging | None = None
         on_page: Sequence[tuple[date, CardNeed[CardOutline]]] = asked_for
@@ -85,7 +85,9 @@ def _months(
             # As many as can be recorded at once, so that a page can be ticked from its top to its end.
             on_page, paging = paged(asked_for, search, "/months", MOST_AT_ONCE, month=month, kind=kind, what=what)
         rows = group_status(uow, group, {each.card.person_id for _, each in on_page})
-    shown = _by_month(firsts[:-1], on_page, rows)
+    shown = _by_month(firsts, on_page, rows)
+    if not shown[firsts[-1]]:
+        del shown[firsts[-1]]
     if paging is not None:
         # What stands on other pages is not said to be nothing.
         shown = {first: some for first, some in shown.items() if some} or shown
@@ -102,6 +104,7 @@ def _months(
         problems=[problem_of(request, app, refused)] if refused else (),
         ticked=ticked,
         months=list(shown.items()),
+        later=firsts[-1],
         counts=Counter((first, each.what) for first, each in asked_for),
         search=search,
         paging=paging,
@@ -110,7 +113,7 @@ def _months(
         named_months=[(f"{one:%Y-%m}", month_name(words, one)) for one in offered],
         named_units=[(one, one) for one in overview.units],
         named_kinds=[(one, names[one]) for one in kinds],
-        named_whats=[(one.value, words.plain(f"months.{one}")) for one in MonthlyNeed],
+        named_whats=[(one.value, words.plain(f"months.{one}")) for one in MatterState],
         plain_names={one: names[one] for one in kinds},
         chosen={"month": f"{firsts[0]:%Y-%m}", "unit": search.unit, "kind": kind, "what": what},
         year={one: counts for one, counts in year(cards, today).items() if kind in ("", one)},
@@ -131,11 +134,23 @@ def first_of(month: str) -> date | None:
         return None
 
 
+_OF_TODAY = (MatterState.ENDED, MatterState.UNANSWERED, MatterState.LATE)
+
+
+def _month_of(each: CardNeed[CardOutline], firsts: Sequence[date], today: date) -> date:
+    """Return the month in which an open matter stands; the last of `firsts`: what may be begun later than these months.
+
+    What must be done at once stands in this month, whatever its own day is.
+    """
+    month = (today if each.what in _OF_TODAY else each.day).replace(day=1)
+    return min(max(month, firsts[0]), firsts[-1])
+
+
 def _by_month(
     firsts: Sequence[date], needs: Sequence[tuple[date, CardNeed[CardOutline]]], rows: Sequence[PersonStatus]
-) -> dict[date, dict[MonthlyNeed, list[MonthlyEntry]]]:
+) -> dict[date, dict[MatterState, list[MonthlyEntry]]]:
     status_of = {one.card.id: (row.person, one) for row in rows for one in row.cards}
-    found: dict[date, dict[MonthlyNeed, list[MonthlyEntry]]] = {first: {} for first in firsts}
+    found: dict[date, dict[MatterState, list[MonthlyEntry]]] = {first: {} for first in firsts}
     for first, each in needs:
         person, status = status_of[each.card.card_id]
         found[first].setdefault(each.what, []).append(MonthlyEntry(each.what, each.day, person, status))

@@ -5,8 +5,9 @@ from fastapi.responses import HTMLResponse
 
 from reminder.domain.text import leaflets
 from reminder.domain.text.catalog import SHEETS
-from reminder.domain.text.leaflets import LeafletCard, LeafletContents
+from reminder.domain.text.leaflets import LeafletContents
 from reminder.errors import NotFoundError
+from reminder.planning.reports.leaflet_cards import leaflet_cards
 from reminder.planning.reports.status import group_status
 from reminder.storage.auth import authorized
 from reminder.web.pages.people import router
@@ -25,7 +26,7 @@ def print_sheet(
         person = authorized.person(uow.tx, who, person_id)
         group = authorized.group(uow.tx, who)
         row = group_status(uow, group, [person.id])[0]
-    chosen = sorted((one.card for one in row.cards if card in (None, one.card.id)), key=lambda one: one.expires_on)
+    chosen = leaflet_cards(row, card)
     if sheet in ("letter", "fridge") and not chosen:
         raise NotFoundError("page_not_found")
     language = words_of(request).language if sheet == "consent" else person.language
@@ -40,9 +41,7 @@ def print_sheet(
                 mark=person.mark,
                 sender=app.settings.twilio_from or "＿＿＿＿＿＿＿＿＿＿",
                 today=uow.today,
-                cards=tuple(
-                    LeafletCard(one.kind, one.expires_on, one.label or None, one.is_computed) for one in chosen
-                ),
+                cards=chosen,
             ),
             stylesheet="/static/sheet.css",
         )

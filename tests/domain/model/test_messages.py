@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -152,6 +153,26 @@ def test_only_answers_count_towards_sending_again() -> None:
     answered = after_asking(ProviderAnswer.NOT_FOUND, FRESH, NOW)
 
     assert (unanswered.not_found_count, answered.not_found_count) == (0, 1)
+
+
+@pytest.mark.parametrize("answer", [ProviderAnswer.NOT_TOLD_APART, TemporaryChannelError("503")])
+def test_what_nobody_can_settle_is_asked_about_often_on_its_day_and_ever_less_often_after_it(
+    answer: ProviderAnswer | ChannelError,
+) -> None:
+    asked, now, questions = replace(FRESH, handed_at=NOW, expires_at=NOW + timedelta(hours=9)), NOW, list[datetime]()
+    while now < NOW + timedelta(days=30):
+        outcome = after_asking(answer, asked, now)
+        assert outcome.wait_until is not None
+        now = outcome.wait_until
+        questions.append(now)
+
+    waits = [later - earlier for earlier, later in pairwise(questions)]
+    on_its_day = [wait for at, wait in zip(questions, waits, strict=False) if at < asked.expires_at]
+    afterwards = [wait for at, wait in zip(questions, waits, strict=False) if at >= asked.expires_at]
+    assert {*on_its_day} == {timedelta(minutes=5)}
+    assert afterwards == sorted(afterwards)
+    assert len(afterwards) < 40
+    assert max(afterwards) == timedelta(days=1)
 
 
 def test_every_end_is_an_end() -> None:

@@ -65,7 +65,7 @@ def test_each_stands_in_its_month_with_its_room_and_what_is_due(office: Browser)
     [
         ("unit=2階", "ハナさん", "トミさん"),
         ("kind=care_certification", "トミさん", "ハナさん"),
-        ("what=counter", "ハナさん", "トミさん"),
+        ("what=ended", "トミさん", "ハナさん"),
         ("month=2027-02", "トミさん", "ハナさん"),
     ],
 )
