@@ -19,7 +19,7 @@ from reminder.errors import DatabaseNotReadyError
 from reminder.guard.logs import Scrubbing
 from reminder.storage.crypto.references import MESSAGE
 from tests.simulation.machines import InjectedError
-from tests.simulation.providers import Taken
+from tests.simulation.providers import Taken, text_of_mail
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -76,6 +76,7 @@ ABOUT = "SELECT message_id, card_id FROM message_reminders JOIN reminders ON rem
 PROMISES = "SELECT id, created_at, state, closed_at, audience, reminder_id FROM promises ORDER BY id"
 OPEN_PROMISES = "SELECT id, ends_at, audience FROM promises WHERE state = 'open' ORDER BY id"
 OF_REMINDERS = "SELECT message_id, reminder_id FROM message_reminders"
+TOLD_ONCE = ("reminder", "copy", "failure_notice", "escalation")
 # Virtual seconds in which the list of a provider is read after a restore.
 READS_LISTS_WITHIN = 900.0
 ASKED_FOR = ("answer", "login_code", "consent_request", "test_call", "invitation")
@@ -402,6 +403,7 @@ class Watcher(logging.Handler):
         """Look at what must be true once the day is over and everything has had its time."""
         self._each_reminder_once()
         self._each_second_one_is_marked()
+        self._nothing_of_before_is_told_again()
         self._everybody_is_told()
         for query, what in (
             ("SELECT count(*) FROM receipts WHERE applied_at IS NULL", "receipts"),
@@ -467,6 +469,23 @@ class Watcher(logging.Handler):
             # LINE and its readers see a push of the same key once.
             if times > 1 and not row.possibly_double:
                 self.wrong("doubled", f"message {row.id} was taken {times} times and is not marked in the evening")
+
+    def _nothing_of_before_is_told_again(self) -> None:
+        """What a restored database does not know is not told again in the same words, unless it is marked."""
+        alike = defaultdict(list)
+        for (channel, key), taken in self.taken.items():
+            name, row = self._named(channel, key)
+            text = text_of_mail(taken[0].raw) if taken[0].raw else taken[0].text
+            if taken[0].kind in TOLD_ONCE and (row is not None or name in self._left_behind):
+                alike[channel, taken[0].to, text].append((taken[0].at, taken[0].kind, row))
+        for (channel, to, _), told in alike.items():
+            kinds = {kind for _, kind, _ in told}
+            left = sum(row is None for *_, row in told)
+            # Who shares a label, shares the words.
+            most = max(Counter(one.label or one.name for one in self.world.scenario.people).values())
+            marked = sum(row is not None and row.possibly_double for *_, row in told)
+            if left and len(told) > most + marked:
+                self.wrong("told again", f"{channel} to {to}: {sorted(kinds)} {len(told)} times")
 
     def _each_reminder_once(self) -> None:
         told, marked = Counter[tuple[str, Any]](), Counter[tuple[str, Any]]()
