@@ -228,7 +228,9 @@ def test_a_text_of_which_two_ids_are_heard_may_be_double(place: tuple[Database, 
 
     apply_receipts.apply_waiting(database, ASKED_AT)
 
-    assert doubled(database, (first, second)) == [True, False], "the second id is the other message's, and proves nothing"
+    assert doubled(database, (first, second)) == [True, False], (
+        "the second id is the other message's, and proves nothing"
+    )
 
 
 def test_an_id_that_a_provider_gives_twice_settles_one_message_and_loses_no_other(

@@ -404,7 +404,9 @@ class LineServer(HttpHost):
                 line.tear(after)
             return
         self.budget -= 1
-        taken = Taken("line", to, text, key, f"line-{len(self.pushed)}", self.world.now(), "accepted", worker=line.owner)
+        taken = Taken(
+            "line", to, text, key, f"line-{len(self.pushed)}", self.world.now(), "accepted", worker=line.owner
+        )
         self.pushed.append(taken)
         self.world.took(taken)
         if kind == "accept_reset":

@@ -182,7 +182,9 @@ def _restore(chance: Random) -> list[Happening]:
         "back_after": chance.choice((1, 20, 300, 1800)),
     }
     return [
-        Happening(at, "back_up", {"takes": chance.choice((0.05, 1, 5))}, _turn(chance) if chance.random() < 0.3 else ""),
+        Happening(
+            at, "back_up", {"takes": chance.choice((0.05, 1, 5))}, _turn(chance) if chance.random() < 0.3 else ""
+        ),
         Happening(later, "restore", how),
     ]
 

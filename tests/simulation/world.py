@@ -17,12 +17,12 @@ from urllib.parse import urlencode
 
 from reminder.channels import registry
 from reminder.clock import JAPAN, japan_date
+from reminder.delivery import record_bounces
 from reminder.domain.model.people import Audience, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.domain.parsing.bounces import read_report
 from reminder.domain.rules.steps import step_due
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
-from reminder.delivery import record_bounces
-from reminder.domain.parsing.bounces import read_report
 from reminder.errors import KigenError
 from reminder.storage.db.session import Database
 from reminder.storage.maintenance import moving
