@@ -245,6 +245,7 @@ class _PlanningPass:
             if card.person.mode is not Mode.STANDARD
             and card.escalate_on is None
             and card.progress.acknowledged_on is None
+            and not card.progress.is_under_way
             and card.progress.escalation_level != NOBODY_LEFT
             and self._today <= card.expires_on
         ]

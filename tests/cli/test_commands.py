@@ -151,6 +151,8 @@ def test_the_example_of_the_help_works_as_it_stands(reminder: Terminal, path: li
             connection.execute("UPDATE groups SET trial_since = '2026-12-01 00:00:00'")
     if path == ["group", "resume"]:
         reminder.answer("group", "suspend", "1", "--why", "問い合わせ中")
+    if path == ["card", "take-back"]:
+        reminder.answer("card", "acknowledge", "4")
     if path == ["digest"]:
         reminder.answer("group", "add", "--name", "さくら苑", "--kind", "home")
     if path == ["enrol"]:

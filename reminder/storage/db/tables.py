@@ -30,6 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from reminder.domain.model.card_states import CardState, EndReason
 from reminder.domain.model.consent_records import ConsentAct, ConsentWay
 from reminder.domain.model.imports import ImportState, RowEffect, RowStatus
 from reminder.domain.model.messages import MessageKind, MessageState, ReminderState
@@ -334,6 +335,29 @@ class Assignment(Base):
     expires_on: Mapped[date]
     contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
     assigned_on: Mapped[date]
+
+
+class CardLife(Base):
+    """What was done for one end date of a card; there is none where nobody has acted for it.
+
+    `since`: when this state began. `expected_by`: by when a new one, or the word that it can be collected, is to come.
+    `before`: what the row was before the last act, which can be taken back until a day after `changed_at`.
+    """
+
+    __tablename__ = "card_lives"
+    __table_args__ = (UniqueConstraint("card_id", "expires_on"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    card_id: Mapped[int] = mapped_column(ForeignKey("cards.id", ondelete="CASCADE"))
+    expires_on: Mapped[date]
+    state: Mapped[CardState] = mapped_column(EnumText(CardState, 20))
+    since: Mapped[date]
+    expected_by: Mapped[date | None]
+    collect_by: Mapped[date | None]
+    appointment_on: Mapped[date | None]
+    renewed_to: Mapped[date | None]
+    reason: Mapped[EndReason | None] = mapped_column(EnumText(EndReason, 20))
+    changed_at: Mapped[datetime]
+    before: Mapped[dict[str, Any] | None]
 
 
 class Reminder(Base):

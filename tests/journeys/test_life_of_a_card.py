@@ -1,0 +1,165 @@
+"""The life of a card: whoever has applied is asked whether it has come, then to collect it, and never to apply again."""
+
+from datetime import date
+
+import pytest
+
+from reminder.domain.model.people import ChannelName, GroupKind, Mode
+from reminder.enrolment import card_acts
+from reminder.enrolment import cards as enrolment
+from reminder.enrolment.cards import TypedDates
+from reminder.errors import ConflictError
+from tests.village import CARD, Village
+
+MOTHER, DAUGHTER = "母", "musume@example.jp"
+# What asks for an act that is done.
+APPLY_WORDS = ("申請", "手続きに行", "行く日を決め", "窓口で", "更新に行", "窓口へ行く日")
+
+
+@pytest.fixture
+def family(village: Village) -> Village:
+    """1 December 2026: a mother with a ten-year card that ends on 20 March, and her daughter."""
+    village.group()
+    village.member(DAUGHTER, DAUGHTER)
+    village.person(MOTHER, phone="090-0000-0001", mode=Mode.ELDERLY)
+    village.card(MOTHER, date(2027, 3, 20), CARD)
+    return village
+
+
+def act(village: Village, what: str, **more: object) -> None:
+    with village.app.writing() as uow:
+        getattr(card_acts, what)(uow, card_id=1, **more)
+
+
+def words_after(village: Village, name: str, before: int) -> list[str]:
+    return village.words_to(name)[before:]
+
+
+def test_whoever_has_applied_is_asked_whether_it_has_come_and_not_to_apply(family: Village) -> None:
+    family.run_until("2026-12-28 12:00")
+    told = len(family.words_to(MOTHER))
+    assert told
+    act(family, "apply_for_card", expected_by=date(2027, 1, 29))
+
+    family.run_until("2027-01-28 23:00")
+    assert words_after(family, MOTHER, told) == []
+    family.run_until("2027-03-20 23:00")
+
+    said = words_after(family, MOTHER, told)
+    assert len(said) >= 2
+    assert all("申し込んだマイナンバーカード" in text for text in said)
+    assert not [word for word in APPLY_WORDS for text in said if word in text]
+
+
+def test_what_is_ready_is_collected_by_its_day_and_then_asked_for_no_more(family: Village) -> None:
+    act(family, "apply_for_card")
+    act(family, "make_card_ready", collect_by=date(2027, 2, 10))
+
+    family.run_until("2027-02-10 23:00")
+
+    said = [text for text in family.words_to(MOTHER) if "新しいマイナンバーカード" in text]
+    assert "2月10日（水）までに受け取ってください" in said[0]
+    # A week after it was said, a fortnight later and so on, a week and a day before the last day.
+    assert family.texts_to(MOTHER) == [
+        "12-08 10:00",
+        "12-22 10:00",
+        "01-05 10:00",
+        "01-19 10:00",
+        "02-02 10:00",
+        "02-03 10:00",
+        "02-09 10:00",
+    ]
+
+
+def test_an_appointment_is_reminded_of_a_week_and_a_day_before_and_nothing_else_is(family: Village) -> None:
+    act(family, "make_appointment", on=date(2026, 12, 21))
+
+    family.run_until("2026-12-24 23:00")
+
+    said = family.words_to(MOTHER)
+    assert family.texts_to(MOTHER) == ["12-14 10:00", "12-18 10:00"], "the day before is a Sunday"
+    assert all("予約の日は、12月21日（月）です" in text for text in said)
+
+
+def test_once_it_is_renewed_the_next_life_begins(family: Village) -> None:
+    act(family, "apply_for_card")
+    act(family, "make_card_ready")
+    family.renew(1, date(2037, 1, 20))
+
+    family.run_until("2027-06-30 23:00")
+
+    assert family.texts_to(MOTHER) == []
+
+
+@pytest.mark.parametrize(
+    "what", ["apply_for_card", "make_card_ready", "make_appointment", "acknowledge", "renew", "retire"]
+)
+def test_every_act_can_be_taken_back_within_a_day_and_the_schedule_goes_on_as_if_nothing_had_been_said(
+    family: Village, what: str
+) -> None:
+    family.run_until("2026-12-28 12:00")
+    before = family.card_of(1)
+    with family.app.writing() as uow:
+        match what:
+            case "acknowledge":
+                enrolment.acknowledge_card(uow, card_id=1)
+            case "renew":
+                enrolment.renew_card(uow, card_id=1, typed=TypedDates("2036-12-03"))
+            case "retire":
+                enrolment.retire_card(uow, card_id=1)
+            case "make_appointment":
+                card_acts.make_appointment(uow, card_id=1, on=date(2027, 1, 20))
+            case _:
+                getattr(card_acts, what)(uow, card_id=1)
+    family.run_until("2026-12-29 12:00")
+
+    act(family, "step_back")
+
+    after = family.card_of(1)
+    assert (after.expires_on, after.acknowledged_on, after.retired_at) == (before.expires_on, None, None)
+    with pytest.raises(ConflictError):
+        act(family, "step_back")
+    told = len(family.words_to(MOTHER))
+    family.run_until("2027-03-20 23:00")
+    assert any("3月20日（土）" in text for text in words_after(family, MOTHER, told))
+
+
+def test_after_a_day_nothing_is_taken_back(family: Village) -> None:
+    act(family, "apply_for_card")
+    family.run_until("2026-12-02 08:01")
+
+    with pytest.raises(ConflictError) as refused:
+        act(family, "step_back")
+
+    assert refused.value.code == "too_late_to_take_back"
+
+
+def test_nobody_is_asked_why_nothing_happens_while_something_is_waited_for(family: Village) -> None:
+    family.contact(MOTHER, ChannelName.EMAIL, "musuko@example.jp", family="息子")
+    act(family, "apply_for_card", expected_by=date(2027, 3, 10))
+
+    family.run_until("2027-03-09 23:00")
+
+    assert family.words_to("息子") == []
+    assert family.words_to(DAUGHTER) == []
+
+
+def test_a_home_lists_what_is_waited_for_booked_and_to_be_collected(village: Village) -> None:
+    from tests.journeys.test_nothing_to_do import digest
+
+    village.group(GroupKind.HOME, "さくら苑")
+    village.member("office@example.jp", "office@example.jp")
+    for room in ("201", "202", "203"):
+        village.person(room, mode=Mode.HOME, room=room)
+        village.card(room, date(2027, 1, 14), CARD)
+    with village.app.writing() as uow:
+        card_acts.apply_for_card(uow, card_id=1)
+        card_acts.make_card_ready(uow, card_id=2, collect_by=date(2026, 12, 25))
+        card_acts.make_appointment(uow, card_id=3, on=date(2026, 12, 16))
+
+    text = digest(village, "2026-12-07")
+
+    assert "■ 受け取りに行くもの（1件）\n12月25日（金）　202" in text
+    assert "■ 予約の日（1件）\n12月16日（水）　203" in text
+    assert "■ 申し込んだもの（届くのを待つ）（1件）\n1月15日（金）　201" in text
+    assert "始める" not in text
