@@ -373,7 +373,7 @@ def _read_dates(uow: UnitOfWork, kind: str, typed: TypedDates, ends: Mapping[str
         is_computed = typed.is_computed
     if not confirmed:
         refuse_unusual(end, today)
-        expiry.check_plausibility(kind, replace(known, expires_on=end))
+        expiry.check_plausibility(kind, replace(known, expires_on=end), uow.rules.kind(kind))
     return _Dated(end, is_computed, born)
 
 
