@@ -23,7 +23,7 @@ from reminder.domain.model.people import ChannelName, Language
 from reminder.domain.parsing import replies
 from reminder.domain.parsing.column_headings import read_headings
 from reminder.domain.rulebook import Rulebook, refuse_dangling_names, refuse_missing_texts, refuse_unnamed_presets
-from reminder.domain.rules.canaries import CanaryEvery
+from reminder.domain.rules.canary_schedule import CanaryEvery
 from reminder.domain.rules.quotas import read_quotas
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.text import catalog, email_html

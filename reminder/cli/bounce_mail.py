@@ -24,7 +24,7 @@ def bounce(as_json: bool = AsJson) -> None:
     Example: reminder mail bounce < bounce.eml
     """
     from reminder.cli.app_context import opened_app
-    from reminder.delivery import canaries, record_bounces
+    from reminder.delivery import record_bounces, send_canaries
     from reminder.domain.parsing.bounces import read_report, read_returned
     from reminder.errors import RefusedInputError
 
@@ -38,7 +38,7 @@ def bounce(as_json: bool = AsJson) -> None:
             is_kept = record_bounces.keep(uow, report)
     elif returned := read_returned(mail):
         with opened_app() as app, app.writing() as uow:
-            is_kept = canaries.keep_return(uow, returned)
+            is_kept = send_canaries.keep_return(uow, returned)
     # Other mail at this address is no error: the mail server must not forward it.
     print_answer({"kept": is_kept}, as_json=as_json, plain="kept" if is_kept else "nothing of ours")
 

@@ -10,7 +10,7 @@ from reminder.channels.email.client import SmtpEmail
 from reminder.cli.app_context import require_folders
 from reminder.cli.output import error_message
 from reminder.clock import JAPAN
-from reminder.domain.rules.canaries import CanaryProof, CanaryView
+from reminder.domain.rules.canary_schedule import CanaryProof, CanaryView
 from reminder.domain.text import email_html
 from reminder.errors import ConflictError, KigenError, RefusedInputError, SettingsError
 from reminder.settings import PREFIX, Settings, config_dir, former_values, read_table, settings_with

@@ -11,7 +11,7 @@ from reminder.domain.model.people import ChannelName, Language, Mode
 from reminder.domain.parsing.column_headings import ColumnHeadings
 from reminder.domain.parsing.replies import ReplyRules
 from reminder.domain.rules import schedule
-from reminder.domain.rules.canaries import CanaryEvery
+from reminder.domain.rules.canary_schedule import CanaryEvery
 from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
 from reminder.domain.rules.quotas import Quotas
 from reminder.domain.rules.schedule_model import CardDates

@@ -14,7 +14,7 @@ from reminder.domain.model.channels import AddressKind
 from reminder.domain.model.people import Audience, ChannelName, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules import hours
-from reminder.domain.rules.canaries import CanaryView, is_missing
+from reminder.domain.rules.canary_schedule import CanaryView, is_missing
 from reminder.domain.rules.circuit_breaker import Breaker
 from reminder.domain.rules.sending_limits import HoldReason
 from reminder.errors import DatabaseNotReadyError, SettingsError

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reminder.clock import monotonic, pause
 from reminder.conversation import call_flow, inbox
-from reminder.delivery import apply_receipts, canaries, record_bounces
+from reminder.delivery import apply_receipts, record_bounces, send_canaries
 from reminder.domain.parsing.bounces import Bounce, named, read_report, read_returned
 from reminder.errors import DatabaseNotReadyError, RefusedInputError
 from reminder.storage.auth.signed_links import is_bounces_mark
@@ -233,7 +233,7 @@ async def mail_bounce(request: Request, app: OpenApp) -> Response:
                 record_bounces.keep(uow, bounce)
         elif returned:
             with app.writing() as uow:
-                canaries.keep_return(uow, returned)
+                send_canaries.keep_return(uow, returned)
 
     await _patiently(keep)
     return Response(status_code=204)

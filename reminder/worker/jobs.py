@@ -8,7 +8,7 @@ from datetime import datetime
 from reminder.channels.heartbeat import HeartbeatClient
 from reminder.conversation.inbox import act_on_replies
 from reminder.delivery import apply_receipts, ask_arrivals, reconciliation
-from reminder.delivery.canaries import CanarySettings, keep_canaries
+from reminder.delivery.send_canaries import CanarySettings, keep_canaries
 from reminder.delivery.sender import Sender
 from reminder.domain.model.people import ChannelName
 from reminder.domain.rules.digest_week import digest_is_due

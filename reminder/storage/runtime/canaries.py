@@ -8,7 +8,7 @@ from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.messages import MessageState
-from reminder.domain.rules.canaries import CanaryProof, CanaryView
+from reminder.domain.rules.canary_schedule import CanaryProof, CanaryView
 from reminder.storage.crypto.keyring import SealedValue
 from reminder.storage.db.statements import insert_or_ignore
 from reminder.storage.db.tables import Canary, Message

@@ -2,7 +2,7 @@
 
 from reminder.domain.model.messages import MessageState
 from reminder.domain.model.people import Audience, ChannelName
-from reminder.domain.rules.canaries import CanaryProof, CanaryView
+from reminder.domain.rules.canary_schedule import CanaryProof, CanaryView
 from reminder.storage.runtime import canaries
 from tests.storage.conftest import DAY, HOUR, NOW, Rows
 

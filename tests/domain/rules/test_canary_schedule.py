@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from reminder.domain.model.people import ChannelName
-from reminder.domain.rules.canaries import (
+from reminder.domain.rules.canary_schedule import (
     CanaryEvery,
     CanaryProof,
     CanaryView,

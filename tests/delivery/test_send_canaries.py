@@ -12,8 +12,8 @@ from sqlalchemy import func, select
 from reminder.channels.heartbeat import HeartbeatClient
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock
-from reminder.delivery import canaries
-from reminder.delivery.canaries import CanarySettings
+from reminder.delivery import send_canaries
+from reminder.delivery.send_canaries import CanarySettings
 from reminder.domain.model.channels import registered
 from reminder.domain.parsing.bounces import read_returned
 from reminder.errors import SettingsError
@@ -60,7 +60,7 @@ class Operator:
     def come_back(self, place: int = -1) -> bool:
         """What the operator's mailbox does with a mail that it sends on to the pipe."""
         with self.village.app.writing() as uow:
-            return canaries.keep_return(uow, read_returned(self.smtp.mails[place].raw))
+            return send_canaries.keep_return(uow, read_returned(self.smtp.mails[place].raw))
 
 
 def opened(stack: ExitStack, database_url: str, folder: Path, **more: object) -> Operator:
@@ -217,7 +217,7 @@ def test_other_mail_in_the_pipe_proves_nothing(operator: Operator, mail: bytes) 
     operator.at("2027-03-17 07:00")
 
     with operator.village.app.writing() as uow:
-        assert not canaries.keep_return(uow, read_returned(mail))
+        assert not send_canaries.keep_return(uow, read_returned(mail))
 
 
 def test_a_mail_of_somebody_else_that_comes_back_is_no_canary(operator: Operator) -> None:

@@ -16,8 +16,8 @@ from reminder.domain.model.messages import (
     Urgency,
 )
 from reminder.domain.model.people import Audience, ChannelName, Language
-from reminder.domain.rules import canaries as rules
-from reminder.domain.rules.canaries import CanaryProof
+from reminder.domain.rules import canary_schedule as rules
+from reminder.domain.rules.canary_schedule import CanaryProof
 from reminder.domain.text import sms_segments
 from reminder.errors import ChannelError
 from reminder.storage.crypto.references import MESSAGE
