@@ -23,6 +23,7 @@ from reminder.domain.model.people import ChannelName, Language
 from reminder.domain.parsing import replies
 from reminder.domain.parsing.column_headings import read_headings
 from reminder.domain.rulebook import Rulebook, refuse_dangling_names, refuse_missing_texts, refuse_unnamed_presets
+from reminder.domain.rules.canary_schedule import CanaryEvery
 from reminder.domain.rules.quotas import read_quotas
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.text import catalog, email_html
@@ -177,6 +178,12 @@ def read_rulebook(settings: Settings) -> Rulebook:
         expects_receipts=settings.has_twilio and settings.public_url is not None,
         channels=registry.in_use(settings),
         between_texts=timedelta(seconds=1 / settings.sms_per_second) if settings.has_twilio else None,
+        canary_channels=tuple(
+            channel
+            for channel, address in ((ChannelName.SMS, settings.canary_sms), (ChannelName.EMAIL, settings.canary_email))
+            if address is not None
+        ),
+        canary_every=CanaryEvery(settings.canary_every),
     )
 
 

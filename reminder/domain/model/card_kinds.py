@@ -201,12 +201,20 @@ class CertificateBirthdays(_Row):
 
     birthdays: Years
     renewed_early: Years
+    from_age: int = 0  # not issued to who is younger on the day of issue
 
 
 class LastsYears(_Row):
-    """An end on the same day so many years later."""
+    """An end on the same day so many years later.
+
+    Sooner for who was younger than `adult_at` at issue (`of_minors`), or, with `until_age`, younger than that: to the
+    day before the birthday on which they reach it.
+    """
 
     years: Years
+    of_minors: Years | None = None
+    adult_at: int = 0
+    until_age: int = 0
 
 
 class LastsMonths(_Row):
@@ -220,15 +228,23 @@ class LastsMonths(_Row):
 
 
 class LastsUntil(_Row):
-    """An end on the next such day of the year after issue."""
+    """An end on the next such day of the year after issue.
+
+    What is issued no more than `early_days` before such a day is of the period after it: it is posted before it begins.
+    What is issued in the last `unsure_days` may be of either, and the paper tells.
+    """
 
     until: DayOfYear
+    early_days: Annotated[int, Field(ge=0, le=180)] = 0
+    unsure_days: Annotated[int, Field(ge=0, le=180)] = 0
 
 
 class LicenceBirthdays(_Row):
-    """An end a month after the third to fifth birthday, by age."""
+    """An end a month after the third to fifth birthday, by age; only for holders of these ages at the end."""
 
     licence: Literal[True]
+    from_age: int = 0
+    to_age: int = 200
 
 
 class OnlyTheCardSays(_Row):
@@ -393,8 +409,9 @@ _FIX: Mapping[str, str] = {
     "opens": "one of { months = 3 }, { months = 2, to_the_day = true }, { days = 60 }, { month = 6, day = 1 }, "
     "{ birthday = true } or {}",
     "lasts": "one of { birthdays = 10, of_minors = 5, adult_at = 18 }, { birthdays = 5, renewed_early = 6 }, "
-    "{ years = 7 }, { months = 24 } with to = month_end or month_end_before, { until = { month = 7, day = 31 } }, "
-    "{ licence = true } or {}",
+    "{ years = 7 } with of_minors and adult_at or until_age, { months = 24 } with to = month_end or month_end_before, "
+    "{ until = { month = 7, day = 31 } } with early_days or unsure_days, "
+    "{ licence = true } with from_age and to_age, or {}",
     **dict.fromkeys(
         ("moves_past_holidays", "closes_with_counters", "sealed_form", "told_to_elders", "city_visits"), "true or false"
     ),

@@ -13,8 +13,9 @@ from reminder.domain.model.card_kinds import CardKind
 from reminder.domain.model.languages import LanguageFacts, read_facts
 from reminder.domain.model.notices import ALL_NOTICES, ANSWERS
 from reminder.domain.model.people import Audience, ConsentHow, Language, Mode, Role
+from reminder.domain.rules.next_step import NextAct
 from reminder.domain.rules.open_matters import MatterState
-from reminder.domain.rules.steps import NEEDED_STAGES, NEEDED_STAGES_OF_GRACE, StepText, by_fitness
+from reminder.domain.rules.steps import NEEDED_STAGES, NEEDED_STAGES_OF_GRACE, Stage, StepText, by_fitness
 from reminder.domain.text import furigana
 from reminder.errors import SettingsError
 
@@ -64,6 +65,9 @@ LIMITS = ("daily_cap", "repeated", "unusual_day")
 # The repeated texts to a carer while a card's new date is awaited.
 AGAIN = ("done", "taken")
 
+# The texts once somebody has begun: by stage, and for what is collected by no fixed day.
+LIFE_TEXTS = (*(stage for stage in Stage if stage.is_of_life), "collect_any")
+
 # Printed leaflets, and their placeholders.
 SHEETS = ("welcome", "letter", "consent", "counter", "fridge")
 _ON_PAPER = frozenset({"service", "operator", "call", "who", "office", "from_", "mark", "sender", "today", "cards"})
@@ -86,8 +90,9 @@ EXPORTED = (
 
 # The texts of an e-mail, an assignment page or a leaflet besides those of the steps.
 _READ_IN_MAIL = (
-    "email", "sign_in", "sheets", "letter", "neutral", "unsafe_words", "called", "carers_word", "several", "notices",
-    "again", "history", "channel", "both_certificates", "export", "limits", "acts", "digest", "visits",
+    "email", "sign_in", "balance", "sheets", "letter", "neutral", "unsafe_words", "called", "carers_word", "several",
+    "notices", "again", "life", "history", "channel", "both_certificates", "export", "limits", "acts", "digest",
+    "visits",
 )  # fmt: skip
 
 # The weekly e-mail to a home's staff: its headings, those with a line below, and the states of unreachable contacts and
@@ -111,6 +116,8 @@ _NOTICE = _PERSON | {"thing", "date", "channel"}
 _DAY = frozenset({"year", "month", "day", "weekday"})
 _NONE: frozenset[str] = frozenset()
 
+BALANCE_NUMBERS = frozenset({"due", "arrived", "other_way", "to_human", "open", "not_known", "people", "messages"})
+
 # The other required texts of a language, and their placeholders: an unknown placeholder would break the plan of a
 # whole group on the day it is composed.
 _SAID = {
@@ -122,7 +129,7 @@ _SAID = {
     "both_certificates": _NONE,
     "about_date": frozenset({"date"}),
     "no_numbers": _NONE,
-    "reply_done": frozenset({"code"}),
+    **dict.fromkeys(("reply_done", "reply_come"), frozenset({"code"})),
     "to_one": frozenset({"call"}),
     "whose": frozenset({"from_", "call"}),
     "choice": frozenset({"digit", "call"}),
@@ -143,6 +150,9 @@ _SAID = {
     **{f"answers.{name}": _PERSON | {"date", "code"} for name in ANSWERS},
     **{f"notices.{kind}.{part}": _NOTICE for kind in ALL_NOTICES for part in ("subject", "said", "to_do")},
     **{f"again.{name}": _CARD for name in AGAIN},
+    **{f"life.{voice}_{name}": _CARD | {"until"} for voice in VOICES for name in LIFE_TEXTS},
+    **{f"email.subject.{stage}": _CARD | {"until"} for stage in Stage if stage.is_of_life},
+    "email.text.life_done": _CARD,
     **{f"history.{name}": frozenset({"date", "channel", "state", "reply"}) for name in ("sent", "silent", "answered")},
     "history.instead": frozenset({"channel"}),
     **{f"email.subject.{stage}": _CARD for stage in ("opens", "before", "near", "after", "grace", "post", "computed")},
@@ -163,6 +173,7 @@ _SAID = {
     **{f"letter.{part}": frozenset({"full_date"}) for part in ("until", "was")},
     **{f"letter.{part}": _IN_LETTER for part in FILLED_LETTER_PARTS},
     **{f"letter.{part}": _IN_LETTER | {part} for part in ("opens", "begin", "lastopen", "grace")},
+    **{f"letter.next_{act}": _IN_LETTER | {"next_on"} for act in NextAct if act.is_under_way},
     "letter.mark": frozenset({"mark"}),
     "letter.whose": frozenset({"whose"}),
     **{f"call.{part}": _CALL for part in CALL_PARTS},
@@ -170,6 +181,12 @@ _SAID = {
     "call.date": _CALL | {"thing", "date"},
     **{f"call.{part}": _NONE for part in ("months", "days", "weekdays")},
     "call.day": frozenset({"month", "day", "weekday"}),
+    **dict.fromkeys(("canary.subject", "canary.said"), frozenset({"date", "hour"})),
+    "balance.subject": frozenset({"first", "last"}),
+    "balance.about": frozenset({"first", "last"}),
+    "balance.whole": BALANCE_NUMBERS,
+    "balance.row": BALANCE_NUMBERS | {"day", "channel"},
+    **dict.fromkeys(("balance.no_channel", "balance.nothing", "balance.to_do"), _NONE),
     "sign_in.code_subject": _NONE,
     "sign_in.code": frozenset({"code", "long_code"}),
     **dict.fromkeys(("sign_in.invitation_subject", "sign_in.invitation_unnamed"), _NONE),
@@ -182,7 +199,13 @@ _SAID = {
         for name in ("opens", "counter", "expires", "grace", "today", "told", "coming", "footer", *Audience)
     },
     "calendar.name": frozenset({"service", "group"}),
-    **dict.fromkeys(("calendar.title", "calendar.opens_title", "calendar.begin_title"), frozenset({"label", "thing"})),
+    **dict.fromkeys(
+        (
+            *("calendar.title", "calendar.opens_title", "calendar.begin_title"),
+            *(f"calendar.{act}_title" for act in NextAct if act.is_under_way),
+        ),
+        frozenset({"label", "thing"}),
+    ),
     "calendar.last": frozenset({"last"}),
     "calendar.end": frozenset({"end"}),
     **dict.fromkeys(("calendar.opens", "calendar.begin", "calendar.private"), _NONE),

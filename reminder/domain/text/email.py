@@ -108,6 +108,8 @@ class EmailComposer:
 
     def _applies(self, line: str, content: ReminderContent) -> bool:
         """Return whether a line of [email.line] is shown for this card; a line that an operator added always is."""
+        if content.step.stage.is_of_life and line in ("grace", "lastopen"):
+            return False
         match line:
             case "grace":
                 return content.grace_ends_on is not None and not content.computed
@@ -148,6 +150,8 @@ def _joined(blocks: Sequence[str]) -> str:
 
 def _advice(content: ReminderContent, family: str, computed: bool) -> list[tuple[str, str]]:
     """Return the headings of an e-mail's advice, each with the text below it. `computed`: a date was computed."""
+    if content.step.stage.is_of_life:
+        return [("done", "life_done")]
     advises = CERTIFICATES if family in CERTIFICATE_FAMILIES else family
     if content.is_after_end:
         return [("to_do", "to_do_computed" if computed else f"after_{advises}"), ("done", "done")]

@@ -70,7 +70,7 @@ ROWS_ON_ONE_PAGE = 10
 class Matter:
     """One card of a letter. `is_both`: the two certificates of a My Number Card that end on one day.
 
-    `begin_by`: the latest day to begin, where a new one takes its time; else None.
+    `begin_by`: the latest day to begin, where a new one takes its time; else None. `next_on`: the day of the next act.
     """
 
     kind: str
@@ -84,6 +84,7 @@ class Matter:
     is_bound: bool = False
     is_both: bool = False
     begin_by: date | None = None
+    next_on: date | None = None
 
     @property
     def is_over(self) -> bool:
@@ -233,13 +234,23 @@ class _LetterParts:
             "lastopen": matter.last_counter_day,
             "opens": matter.opens_on,
             "grace": matter.grace_ends_on,
+            "next_on": matter.next_on,
         }
-        forms = {"begin": "full_date", "lastopen": "date", "opens": "full_date", "grace": "full_date"}
+        forms = {
+            "begin": "full_date",
+            "lastopen": "date",
+            "opens": "full_date",
+            "grace": "full_date",
+            "next_on": "full_date",
+        }
         return {name: self.words.date(day, forms[name]) for name, day in dates.items() if day is not None}
 
     def _to_do(self, matter: Matter) -> Iterator[str]:
         """Yield what is to be done. A computed date is never described as past."""
         said, kind, today = self._said, self.words.kinds[matter.kind], self.letter.today
+        if matter.act.is_under_way:
+            yield said[f"next_{matter.act}"]
+            return
         if matter.is_over:
             if matter.is_computed:
                 yield said["look"]

@@ -35,6 +35,7 @@ _SUBJECTS = {
     Stage.AFTER: "after",
     **dict.fromkeys((Stage.GRACE, Stage.GRACE_NEAR), "grace"),
     Stage.POST: "post",
+    **{stage: stage.value for stage in Stage if stage.is_of_life},
 }
 
 
@@ -150,6 +151,8 @@ class Phrases:
             "lastopen": words.date(content.last_counter_day),
             "grace": "" if content.grace_ends_on is None else words.date(content.grace_ends_on),
         }
+        if content.step.stage.is_of_life:
+            values["until"] = "" if content.until is None else words.date(content.until)
         said = words.kinds[content.kind]
         return values | {name: said[name].format_map(values) for name in KIND_WORDS if name not in values}
 
@@ -179,11 +182,16 @@ class Phrases:
         stage = content.step.stage
         if stage in (Stage.DONE, Stage.TAKEN) and self.reader.voice == "carer":
             return self.words.section("again")[stage]
+        if stage.is_of_life:
+            any_day = "_any" if stage is Stage.COLLECT and content.until is None else ""
+            return self.words.section("life")[f"{self.reader.voice}_{stage}{any_day}"]
         return self.words.text(self.reader.voice, family, _text_key(content, family) or content.step)
 
     def subject(self, content: ReminderContent, family: str) -> str:
         """Return the subject of an e-mail about one card, with its placeholders."""
         is_computed = _text_key(content, family) == COMPUTED
+        if content.step.stage.is_of_life:
+            return self.words.section("email.subject")[content.step.stage]
         name = COMPUTED if is_computed else _SUBJECTS.get(content.step.stage, "before")
         if family == ARRIVAL and name in ("before", "near"):
             name = "arrival"

@@ -90,7 +90,8 @@ def due_cards(rules: Rulebook, cards: Iterable[CardT], first: date, last: date, 
     for one in cards:
         dates, before = one.dates, form_before[one.kind]
         # Of thousands of cards most end years from now.
-        if dates.asked_from > last and not one.is_silent and today <= dates.expires_on:
+        is_far = dates.asked_from > last and today <= dates.expires_on
+        if is_far and not one.is_silent and not one.next.act.is_under_way:
             continue
         form_on = None if before is None else max(dates.expires_on - before, dates.asked_from)
         matters = open_matters(dates, one.next, first, last, today, is_silent=one.is_silent, form_on=form_on)

@@ -10,13 +10,16 @@ from datetime import date, datetime, timedelta
 
 from icalendar import Alarm, Calendar, Event
 
+from reminder.clock import japan_date
+from reminder.domain.model.card_states import NOT_BEGUN, LifeDays
 from reminder.domain.model.people import Language
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.next_step import next_step
 from reminder.domain.text.catalog import Catalog
 from reminder.domain.text.safe_words import safe_card_label, safe_label, safe_sender
 from reminder.storage.crypto.references import CARD, References
 from reminder.storage.db.session import Tx
-from reminder.storage.registry import cards, people
+from reminder.storage.registry import card_lives, cards, people
 from reminder.storage.registry.cards import CardRevision, CardView
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
@@ -67,7 +70,7 @@ def calendar_of(
     calendar.add("name", name)
     calendar.add("refresh-interval", READ_AGAIN_AFTER, parameters={"VALUE": "DURATION"})
     calendar.add("x-published-ttl", "PT12H")
-    for entry in _entries(tx, rules, group, words, references, is_private=is_private):
+    for entry in _entries(tx, rules, group, words, references, japan_date(now), is_private=is_private):
         event = Event()
         event.add("uid", entry.uid)
         event.add("dtstamp", now)
@@ -98,7 +101,7 @@ def _alarm(trigger: timedelta, entry: _Entry) -> Alarm:
 
 
 def _entries(
-    tx: Tx, rules: Rulebook, group: GroupView, words: Catalog, references: References, *, is_private: bool
+    tx: Tx, rules: Rulebook, group: GroupView, words: Catalog, references: References, today: date, *, is_private: bool
 ) -> Iterator[_Entry]:
     revisions = cards.revisions(tx, group.id)
     everyone = {person.id: person for person in people.of_group(tx, group.id)}
@@ -108,9 +111,11 @@ def _entries(
     by_kind: dict[int, dict[str, date]] = {person_id: {} for person_id in everyone}
     for card in current:
         by_kind[card.person_id][card.kind] = card.expires_on
+    lives = card_lives.of_group(tx, group.id)
     for card in current:
         if card.acknowledged_on is not None:
             continue
+        life = lives[card.id].days if card.id in lives else NOT_BEGUN
         carrier_ends_on = None if card.carried_by is None else ends.get(card.carried_by)
         is_bound = rules.is_bound(card.kind, card.expires_on, by_kind[card.person_id])
         person = everyone[card.person_id]
@@ -118,7 +123,7 @@ def _entries(
         uid = references.make(CARD, [card.id], revisions[card.id].added_at)
         yield from _of_card(
             rules, words, person, card, carrier_ends_on, uid, revisions[card.id],
-            is_bound=is_bound, is_private=is_private,
+            life, today, is_bound=is_bound, is_private=is_private,
         )  # fmt: skip
 
 
@@ -130,6 +135,8 @@ def _of_card(
     carrier_ends_on: date | None,
     uid: str,
     revision: CardRevision,
+    life: LifeDays,
+    today: date,
     *,
     is_bound: bool,
     is_private: bool,
@@ -143,6 +150,18 @@ def _of_card(
         carrier_ends_on=carrier_ends_on,
         is_bound=is_bound,
     )
+    step = next_step(dates, None, today, life)
+    if step.act.is_under_way:
+        # What has begun is not begun once more.
+        thing = {
+            "label": safe_label(person.label) or words.section("neutral")["who"],
+            "thing": safe_card_label(card.label) or words.kinds[card.kind]["thing"],
+        }
+        title = said["private"] if is_private else said[f"{step.act}_title"].format_map(thing)
+        yield _Entry(
+            f"{step.act}-{uid}@{_DOMAIN}", step.day, title, None if is_private else title, BEFORE_LAST, revision
+        )
+        return
     # What is sent automatically needs no counter.
     last = dates.last_counter_day if rules.kind(card.kind).closes_with_counters else card.expires_on
     if is_private:
