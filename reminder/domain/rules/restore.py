@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reminder.clock import japan_date
 from reminder.domain.model.messages import MessageKind
+from reminder.domain.rules.hours import japan
 
 # What is planned so soon after the first pass may make up for what was told before the restore.
 MAKES_UP = timedelta(hours=1)
@@ -50,7 +50,7 @@ def is_in_doubt(message: QueuedMessage, restore: Restore, now: datetime) -> bool
     # After a fail-over some rows are there that were added after the instant that is certain.
     if message.created_at < restore.restored_at:
         return message.scheduled_at <= max(restore.restored_at, begins)
-    is_of_the_day = message.kind in _MAKES_UP_ALL_DAY and japan_date(message.created_at) == japan_date(begins)
+    is_of_the_day = message.kind in _MAKES_UP_ALL_DAY and japan(message.created_at).date() == japan(begins).date()
     return is_of_the_day or (message.created_at <= begins + MAKES_UP and not message.kind.is_asked_for)
 
 
