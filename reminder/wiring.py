@@ -24,6 +24,7 @@ from reminder.domain.model.rule_claims import Claim, read_claims
 from reminder.domain.parsing import replies
 from reminder.domain.parsing.column_headings import read_headings
 from reminder.domain.rulebook import Rulebook, refuse_dangling_names, refuse_missing_texts, refuse_unnamed_presets
+from reminder.domain.rules.canary_schedule import CanaryEvery
 from reminder.domain.rules.quotas import read_quotas
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.text import catalog, email_html
@@ -150,8 +151,7 @@ class App:
 
     def close(self) -> None:
         """Close the channels, the event loop and the database."""
-        for channel in {*self.channels.values(), *(self.code_channels or {}).values()}:
-            self.loop.run(_closed(channel))
+        self.loop.run(_all_closed({*self.channels.values(), *(self.code_channels or {}).values()}))
         self.loop.close()
         self.database.close()
 
@@ -160,6 +160,11 @@ class App:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+async def _all_closed(channels: Collection[Channel]) -> None:
+    """Close the connections to all providers at the same time."""
+    await asyncio.gather(*map(_closed, channels))
 
 
 async def _closed(channel: Channel) -> None:
@@ -180,6 +185,12 @@ def read_rulebook(settings: Settings) -> Rulebook:
         expects_receipts=settings.has_twilio and settings.public_url is not None,
         channels=registry.in_use(settings),
         between_texts=timedelta(seconds=1 / settings.sms_per_second) if settings.has_twilio else None,
+        canary_channels=tuple(
+            channel
+            for channel, address in ((ChannelName.SMS, settings.canary_sms), (ChannelName.EMAIL, settings.canary_email))
+            if address is not None
+        ),
+        canary_every=CanaryEvery(settings.canary_every),
     )
 
 

@@ -11,6 +11,7 @@ from reminder.cli.app_context import require_folders
 from reminder.cli.output import error_message
 from reminder.clock import JAPAN
 from reminder.domain.model.people import Language
+from reminder.domain.rules.canary_schedule import CanaryProof, CanaryView
 from reminder.domain.text import email_html
 from reminder.errors import ConflictError, KigenError, RefusedInputError, SettingsError
 from reminder.settings import PREFIX, Settings, config_dir, former_values, read_table, settings_with
@@ -245,12 +246,31 @@ def health_as_json(found: Health, sentences: Mapping[str, str]) -> dict[str, obj
         "last_audit": found.last_audit,
         "messages": dict(by_state),
         "pauses": found.pauses,
+        "canaries": [
+            {"channel": one.channel, "due_at": one.due_at, "returned_at": one.returned_at, "how": one.how}
+            for one in found.canaries
+        ],
     }
 
 
 def _trouble(trouble: Trouble, sentences: Mapping[str, str]) -> dict[str, object]:
     shown = {"code": trouble.code, "count": trouble.count, "since": trouble.since, "what": trouble.said(sentences)}
     return shown | ({"reason": trouble.reason} if trouble.reason else {})
+
+
+_PROVED = {
+    CanaryProof.DELIVERED: "delivered",
+    CanaryProof.RETURNED: "came back",
+    CanaryProof.ACCEPTED: "accepted only; it does not come back through the mail pipe",
+}
+
+
+def _canary_shown(canary: CanaryView) -> str:
+    how = "not proved yet"
+    if canary.how is not None and canary.returned_at is not None:
+        seconds = (canary.returned_at - canary.made_at).total_seconds()
+        how = f"{_PROVED[canary.how]}, {seconds:.0f} s after it was made"
+    return f"canary by {canary.channel} of {canary.due_at.astimezone(JAPAN):%Y-%m-%d %H:%M}: {how}"
 
 
 def health_shown(found: Health, sentences: Mapping[str, str]) -> str:
@@ -263,5 +283,6 @@ def health_shown(found: Health, sentences: Mapping[str, str]) -> str:
             lines.append(f"{word}: {one.code} ({one.count}{since}{reason}): {one.said(sentences)}")
     for name, at in (("last pass", found.last_pass), ("last audit", found.last_audit)):
         lines.append(f"{name}: {at.astimezone(JAPAN):%Y-%m-%d %H:%M:%S}" if at else f"{name}: never")
+    lines += map(_canary_shown, found.canaries)
     lines += [f"messages {one.state} by {one.channel}: {one.count}" for one in found.messages]
     return "\n".join(lines)

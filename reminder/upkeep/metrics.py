@@ -92,6 +92,16 @@ def _gauges(found: Health, cards_due: int, now: datetime) -> Iterator[Metric]:
         failing.add_metric([state.channel], max(0.0, (now - state.failing_since).total_seconds()))
     yield opened
     yield failing
+    made = GaugeMetricFamily("kigen_canary_age_seconds", "Since the newest canary was made", labels=["channel"])
+    back = GaugeMetricFamily(
+        "kigen_canary_back_seconds", "How long the newest canary took until it was proved", labels=["channel", "how"]
+    )
+    for canary in found.canaries:
+        made.add_metric([canary.channel], (now - canary.made_at).total_seconds())
+        if canary.returned_at is not None and canary.how is not None:
+            back.add_metric([canary.channel, canary.how], (canary.returned_at - canary.made_at).total_seconds())
+    yield made
+    yield back
 
 
 def _balance(balances: Sequence[DayBalance]) -> Iterator[Metric]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from reminder.channels.heartbeat import HeartbeatClient
 from reminder.conversation.inbox import act_on_replies
 from reminder.delivery import apply_receipts, ask_arrivals, reconciliation
+from reminder.delivery.send_canaries import CanarySettings, keep_canaries
 from reminder.delivery.sender import Sender
 from reminder.domain.model.people import ChannelName
 from reminder.domain.rules.digest_week import digest_is_due
@@ -166,6 +167,17 @@ def _try_again(app: App, now: datetime) -> int:
     return count
 
 
+def _has_canaries(app: App, _now: datetime) -> bool:
+    return bool(app.rules.canary_channels)
+
+
+def _canaries(app: App, now: datetime) -> int:
+    settings = CanarySettings.of(
+        sms=app.settings.canary_sms, email=app.settings.canary_email, bounce_address=app.settings.bounce_address
+    )
+    return keep_canaries(app.units, now, settings, ask_arrivals.reporting(app.channels), app.loop.run)
+
+
 def _writes_to_operator(app: App) -> bool:
     return app.settings.operator_email is not None
 
@@ -247,6 +259,7 @@ JOBS = (
         when(work_conditions.DIGEST_MISSING, only_if=lambda _app, now: digest_is_due(now)),
         lambda app, now: make_digests(app.units, now, links_of(app)),
     ),
+    Job("canaries", DueRule(is_always=True, only_if=_has_canaries), _canaries),
     Job(
         "balanced",
         when(work_conditions.BALANCE_MISSING, work_conditions.BALANCE_UNSETTLED),

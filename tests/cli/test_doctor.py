@@ -430,6 +430,7 @@ def test_the_service_is_healthy_only_after_its_first_pass(reminder: Terminal) ->
         "last_audit",
         "messages",
         "pauses",
+        "canaries",
     ]
 
 

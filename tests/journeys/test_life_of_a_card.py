@@ -4,11 +4,13 @@ from datetime import date
 
 import pytest
 
+from reminder.domain.model.card_states import NOT_BEGUN, CardState, LifeDays
 from reminder.domain.model.people import ChannelName, GroupKind, Mode
 from reminder.enrolment import card_acts
 from reminder.enrolment import cards as enrolment
 from reminder.enrolment.cards import TypedDates
 from reminder.errors import ConflictError
+from reminder.storage.registry import card_lives
 from tests.village import CARD, Village
 
 MOTHER, DAUGHTER = "母", "musume@example.jp"
@@ -163,3 +165,84 @@ def test_a_home_lists_what_is_waited_for_booked_and_to_be_collected(village: Vil
     assert "■ 予約の日（1件）\n12月16日（水）　203" in text
     assert "■ 申し込んだもの（届くのを待つ）（1件）\n1月15日（金）　201" in text
     assert "始める" not in text
+
+
+# What people text.
+
+
+@pytest.fixture
+def asked(talking_village: Village) -> Village:
+    """The same family, where texts can be answered, on the day after the mother was told that she may apply."""
+    talking_village.group()
+    talking_village.member(DAUGHTER, DAUGHTER)
+    talking_village.person(MOTHER, phone="090-0000-0001", mode=Mode.ELDERLY)
+    talking_village.card(MOTHER, date(2027, 3, 20), CARD)
+    talking_village.run_until("2026-12-22 12:00")
+    assert talking_village.words_to(MOTHER)
+    return talking_village
+
+
+def life_of(village: Village, card_id: int = 1) -> LifeDays:
+    with village.app.database.reading() as tx:
+        found = card_lives.of_cards(tx, [card_id])
+    return found[card_id].days if found else NOT_BEGUN
+
+
+@pytest.mark.parametrize("said", ["申し込みました", "もうしこみました。", "申請しました", "i applied"])
+def test_she_texts_that_she_has_applied_then_that_the_postcard_came_then_that_she_has_collected_it(
+    asked: Village, said: str
+) -> None:
+    asked.answers(MOTHER, said)
+    assert life_of(asked).state is CardState.APPLIED
+    assert asked.words_to(MOTHER)[-1] == "【期限だより】お母さん、申し込みですね。届いたころに、お知らせします。"
+
+    asked.run_until("2027-02-05 12:00")
+    assert "届いたら1と返信" in asked.words_to(MOTHER)[-1]
+    asked.answers(MOTHER, "1")
+    assert life_of(asked).state is CardState.READY_TO_COLLECT
+
+    asked.run_until("2027-02-20 12:00")
+    assert "新しいマイナンバーカードができています" in asked.words_to(MOTHER)[-1]
+    asked.answers(MOTHER, "受け取りました")
+    assert asked.card_of(1).acknowledged_on == date(2027, 2, 20)
+    assert life_of(asked).state is CardState.DONE
+
+
+def test_she_texts_the_day_on_which_she_goes_and_is_reminded_of_it(asked: Village) -> None:
+    asked.answers(MOTHER, "１０日に行きます")
+
+    assert life_of(asked).appointment_on == date(2027, 1, 10)
+    assert "1月10日（日）ですね" in asked.words_to(MOTHER)[-1]
+    asked.run_until("2027-01-09 12:00")
+    assert "予約の日は、1月10日（日）です" in asked.words_to(MOTHER)[-1]
+
+
+def test_going_without_a_day_is_asked_again_as_before(asked: Village) -> None:
+    asked.answers(MOTHER, "来週行きます")
+
+    assert life_of(asked) == NOT_BEGUN
+    assert "お気をつけて" in asked.words_to(MOTHER)[-1]
+
+
+def test_that_something_came_before_anybody_applied_is_read_by_a_human(asked: Village) -> None:
+    asked.answers(MOTHER, "届きました")
+
+    assert life_of(asked) == NOT_BEGUN
+    assert asked.card_of(1).acknowledged_on is None
+    assert any("届きました" in text for text in asked.words_to(DAUGHTER))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [("mynumber_user_certificate", "申請しました"), ("care_burden_ratio", "届きました")]
+)
+def test_of_what_is_done_at_once_or_comes_by_itself_the_same_words_mean_that_it_is_done(
+    talking_village: Village, kind: str, said: str
+) -> None:
+    talking_village.member(DAUGHTER, DAUGHTER)
+    talking_village.person(MOTHER, phone="090-0000-0001", mode=Mode.STANDARD)
+    talking_village.card(MOTHER, date(2027, 1, 20), kind)
+    talking_village.run_until("2027-01-18 12:00")
+
+    talking_village.answers(MOTHER, said)
+
+    assert talking_village.card_of(1).acknowledged_on is not None

@@ -187,6 +187,7 @@ _SAID = {
     "call.date": _CALL | {"thing", "date"},
     **{f"call.{part}": _NONE for part in ("months", "days", "weekdays")},
     "call.day": frozenset({"month", "day", "weekday"}),
+    **dict.fromkeys(("canary.subject", "canary.said"), frozenset({"date", "hour"})),
     "balance.subject": frozenset({"first", "last"}),
     "balance.about": frozenset({"first", "last"}),
     "balance.whole": BALANCE_NUMBERS,

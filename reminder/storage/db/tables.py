@@ -544,6 +544,26 @@ class DailyBalance(Base):
     counted_at: Mapped[datetime]
 
 
+class Canary(Base):
+    """A message to the operator's own telephone or mailbox, by which a channel is tried from end to end.
+
+    `due_at`: for which instant it was made. `address_index`: a keyed index of the address, to know one from which mail
+    has come back. `needs_arrival`: acceptance alone proves nothing. `how`: what has proved it at `returned_at`.
+    """
+
+    __tablename__ = "canaries"
+    channel: Mapped[str] = mapped_column(String(10), primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(primary_key=True)
+    address_index: Mapped[bytes]
+    message_id: Mapped[int | None] = mapped_column(ForeignKey("messages.id", ondelete="SET NULL"), index=True)
+    made_at: Mapped[datetime]
+    back_by: Mapped[datetime]
+    needs_arrival: Mapped[bool]
+    asked_at: Mapped[datetime | None]  # when the provider was asked about it
+    returned_at: Mapped[datetime | None]
+    how: Mapped[str | None] = mapped_column(String(10))
+
+
 class Mention(Base):
     """A person, card or contact that a message mentions without one of their reminders.
 
