@@ -9,14 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from html import escape
 
-from reminder.domain.model.card_kinds import SIGNATURE_CERTIFICATE, USER_CERTIFICATE
 from reminder.domain.model.people import Mode
 from reminder.domain.text.catalog import Catalog
 from reminder.domain.text.forms_of_address import address_of, carers_word
 from reminder.domain.text.furigana import as_ruby
+from reminder.domain.text.phrases import on_paper
 from reminder.domain.text.safe_words import safe_card_label, safe_label, safe_mark, safe_office, safe_sender
-
-CERTIFICATE_KINDS = (USER_CERTIFICATE, SIGNATURE_CERTIFICATE)
 
 STYLE = """
 @page { size: A4; margin: 15mm 18mm }
@@ -138,12 +136,6 @@ def _of_card(words: Catalog, card: LeafletCard, values: Mapping[str, str], today
         "thing": card.label or on_paper(words, card.kind),
         "full_date": words.word("about_date").format(date=full_date) if card.is_computed else full_date,
     }
-
-
-def on_paper(words: Catalog, kind: str) -> str:
-    """Return the name of a kind on paper; a certificate's holds the name by which texts and calls speak of it."""
-    thing = words.kinds[kind]["thing"]
-    return words.word("certificate_on_paper").format(thing=thing) if kind in CERTIFICATE_KINDS else thing
 
 
 def _blocks(lines: Iterable[str]) -> Iterable[str]:

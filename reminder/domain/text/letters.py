@@ -14,7 +14,7 @@ from reminder.domain.rules.next_step import NextAct
 from reminder.domain.text.catalog import ARRIVAL, Catalog, Catalogs
 from reminder.domain.text.forms_of_address import address_of
 from reminder.domain.text.furigana import as_ruby
-from reminder.domain.text.leaflets import on_paper
+from reminder.domain.text.phrases import on_paper
 from reminder.domain.text.safe_words import (
     safe_card_label,
     safe_label,

@@ -6,6 +6,7 @@ from datetime import date
 from functools import cached_property
 from typing import Self, TypeVar
 
+from reminder.domain.model import card_kinds
 from reminder.domain.model.card_kinds import CardKind
 from reminder.domain.rules.steps import Stage
 from reminder.domain.text.catalog import (
@@ -105,6 +106,16 @@ def nearness(words: Catalog, left: int | None, *, is_computed: bool) -> str:
             return said[{-1: "yesterday", 0: "today", 1: "tomorrow"}[left]]
         case _:
             return said["left" if left > 0 else "passed"].format(days=abs(left))
+
+
+def on_paper(words: Catalog, kind: str) -> str:
+    """Return the name of a kind on paper; a certificate's holds the name by which texts and calls speak of it."""
+    thing = words.kinds[kind]["thing"]
+    return (
+        words.word("certificate_on_paper").format(thing=thing)
+        if kind in (card_kinds.USER_CERTIFICATE, card_kinds.SIGNATURE_CERTIFICATE)
+        else thing
+    )
 
 
 @dataclass(frozen=True)
