@@ -18,9 +18,9 @@ from reminder.channels.definition import ClientContext
 from reminder.channels.leader import LeaderClient
 from reminder.clock import Clock, SystemClock, monotonic
 from reminder.domain.model.card_kinds import read_kinds
+from reminder.domain.model.claims import Claim, read_claims
 from reminder.domain.model.messages import Channel
 from reminder.domain.model.people import ChannelName, Language
-from reminder.domain.model.rule_claims import Claim, read_claims
 from reminder.domain.parsing import replies
 from reminder.domain.parsing.column_headings import read_headings
 from reminder.domain.rulebook import Rulebook, refuse_dangling_names, refuse_missing_texts, refuse_unnamed_presets

@@ -6,8 +6,8 @@ from datetime import date
 
 from dateutil.relativedelta import relativedelta
 
+from reminder.domain.model.claims import Case, Claim
 from reminder.domain.model.people import Language
-from reminder.domain.model.rule_claims import Case, Claim
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.expiry import KnownDates, work_out
 from reminder.errors import KigenError

@@ -6,7 +6,7 @@ import pytest
 
 from reminder.cli.rule_claims import FRESH_FOR, changes_page, checked
 from reminder.domain.model.card_kinds import Confidence
-from reminder.domain.model.rule_claims import Case, read_claims
+from reminder.domain.model.claims import Case, read_claims
 from reminder.domain.rulebook import Rulebook
 from reminder.errors import SettingsError
 from reminder.settings import read_table
