@@ -83,7 +83,7 @@ class World:
         self.twilio, self.line, self.mail = Twilio(self), LineServer(self), MailServer(self)
         self.network.hosts = {TWILIO: self.twilio, LINE_HOST: self.line, MAIL_HOST: self.mail}
         self.watcher = Watcher(self)
-        self.jobs_left_out = ("import", "audit")
+        self.jobs_left_out = ("import", "audit", "try mail")
         self.residents: dict[str, Resident] = {}
         self.worker: Worker
         self.web: Web
