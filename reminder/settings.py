@@ -180,13 +180,26 @@ class Settings(BaseSettings):
         max_length=300,
     )
     operator_email: str | None = Field(
-        None, description="where the operator reads of a fault by e-mail, while e-mails leave", max_length=254
+        None,
+        description="where the operator reads of faults by e-mail, while e-mails leave, and weekly how many were told",
+        max_length=254,
     )
     operator_phone: str | None = Field(
         None,
         description="the telephone (+81…) on which the operator reads of a fault by text, while texts leave",
         pattern=r"^\+[1-9][0-9]{6,14}$",
     )
+    canary_sms: str | None = Field(
+        None,
+        description="a telephone of your own (+81…), to which a text goes that must arrive",
+        pattern=r"^\+[1-9][0-9]{6,14}$",
+    )
+    canary_email: str | None = Field(
+        None,
+        description="a mailbox of your own, to which a mail goes; best one that sends it on to BOUNCE_ADDRESS",
+        pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$",
+    )
+    canary_every: Literal["hour", "day"] = Field("day", description="how often these two are sent: hour or day")
     card_grace: bool = Field(
         default=False, description="the health-insurance grace also covers an expired card itself (confirm it first)"
     )
@@ -413,6 +426,10 @@ def _half_settings(settings: Settings) -> Iterator[SettingsError]:
         yield SettingsError(PREFIX + "PUBLIC_URL", f"set it too: {missing[0]} is on")
     if settings.voice_enabled and settings.has_twilio and not _DOMESTIC.fullmatch(settings.twilio_voice_from or ""):
         yield SettingsError(PREFIX + "TWILIO_VOICE_FROM", "set it to your domestic number, +81…: VOICE_ENABLED is on")
+    if settings.canary_sms and not settings.has_twilio:
+        yield SettingsError(PREFIX + "TWILIO_ACCOUNT_SID", "set it too, or unset CANARY_SMS: nothing sends its texts")
+    if settings.canary_email and not settings.smtp_url:
+        yield SettingsError(PREFIX + "SMTP_URL", "set it too, or unset CANARY_EMAIL: nothing sends its mails")
     if settings.smtp_url and not settings.mail_from:
         yield SettingsError(PREFIX + "MAIL_FROM", "set it too: SMTP_URL is set")
     if settings.clock_override is not None and not settings.is_rehearsal_safe:
@@ -443,6 +460,8 @@ def _contradictions(settings: Settings) -> Iterator[SettingsError]:
     if settings.two_way_sms and sender and not _CAN_RECEIVE.fullmatch(sender):
         fix = "set it to a number, or unset TWO_WAY_SMS: a sender of letters cannot be answered, nor stopped"
         yield SettingsError(PREFIX + "TWILIO_FROM", fix)
+    if settings.canary_sms is not None and settings.canary_sms == settings.twilio_from:
+        yield SettingsError(PREFIX + "CANARY_SMS", "set it to another telephone than TWILIO_FROM, which sends to it")
     if settings.public_url is not None:
         yield from _contradictions_of_public_url(settings, settings.public_url)
     if settings.smtp_url:

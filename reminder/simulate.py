@@ -125,6 +125,7 @@ def simulated_world(
             given["secret_keys"] = (new_key(),)
         thrown_away = {"data_dir": folder, "database_url": None, "twilio_account_sid": None, "twilio_auth_token": ()}
         thrown_away["leader_url"] = ()
+        thrown_away |= {"canary_sms": None, "canary_email": None}
         clock, channels = SteppedClock(start), {name: MemoryChannel() for name in registered()}
         given_up = read_settings(**{**given, **thrown_away, "smtp_url": None})
         with build_app(given_up, clock=clock, channels=channels, durable=False) as app:

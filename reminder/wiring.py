@@ -18,11 +18,13 @@ from reminder.channels.definition import ClientContext
 from reminder.channels.leader import LeaderClient
 from reminder.clock import Clock, SystemClock, monotonic
 from reminder.domain.model.card_kinds import read_kinds
+from reminder.domain.model.claims import Claim, read_claims
 from reminder.domain.model.messages import Channel
 from reminder.domain.model.people import ChannelName, Language
 from reminder.domain.parsing import replies
 from reminder.domain.parsing.column_headings import read_headings
 from reminder.domain.rulebook import Rulebook, refuse_dangling_names, refuse_missing_texts, refuse_unnamed_presets
+from reminder.domain.rules.canary_schedule import CanaryEvery
 from reminder.domain.rules.quotas import read_quotas
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.text import catalog, email_html
@@ -149,8 +151,7 @@ class App:
 
     def close(self) -> None:
         """Close the channels, the event loop and the database."""
-        for channel in {*self.channels.values(), *(self.code_channels or {}).values()}:
-            self.loop.run(_closed(channel))
+        self.loop.run(_all_closed({*self.channels.values(), *(self.code_channels or {}).values()}))
         self.loop.close()
         self.database.close()
 
@@ -159,6 +160,11 @@ class App:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+async def _all_closed(channels: Collection[Channel]) -> None:
+    """Close the connections to all providers at the same time."""
+    await asyncio.gather(*map(_closed, channels))
 
 
 async def _closed(channel: Channel) -> None:
@@ -170,14 +176,32 @@ async def _closed(channel: Channel) -> None:
 
 def read_rulebook(settings: Settings) -> Rulebook:
     """Return the rules of config/, read once and checked; raises SettingsError naming the file and the entry."""
+    rules = _rules_in(config_dir())
     return replace(
-        _rules_in(config_dir()),
+        rules,
+        wording=rules.wording if settings.operator is None else _signed_by(config_dir(), settings.operator),
         card_grace=settings.card_grace,
         two_way=settings.two_way_sms,
         expects_receipts=settings.has_twilio and settings.public_url is not None,
         channels=registry.in_use(settings),
         between_texts=timedelta(seconds=1 / settings.sms_per_second) if settings.has_twilio else None,
+        canary_channels=tuple(
+            channel
+            for channel, address in ((ChannelName.SMS, settings.canary_sms), (ChannelName.EMAIL, settings.canary_email))
+            if address is not None
+        ),
+        canary_every=CanaryEvery(settings.canary_every),
     )
+
+
+def read_claims_of_rules(rules: Rulebook) -> Mapping[str, Claim]:
+    """Return the claims of config/claims.toml about these rules; raises SettingsError."""
+    return read_claims(read_table(config_dir() / "claims.toml"), rules.kinds)
+
+
+@cache
+def _signed_by(folder: Path, operator: str) -> catalog.Catalogs:
+    return _rules_in(folder).wording.signed_by(operator)
 
 
 @cache

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
+from reminder.domain.model.card_states import CARD_STATES
 from reminder.domain.model.imports import IMPORT_STATES
 from reminder.domain.model.messages import MESSAGE_STATES, REMINDER_STATES
 from reminder.domain.model.people import CONTACT_STATES
@@ -14,13 +15,14 @@ MACHINES: Sequence[StateMachine[StrEnum]] = (
     REMINDER_STATES,
     PROMISE_STATES,
     CONTACT_STATES,
+    CARD_STATES,
     IMPORT_STATES,
 )
 HEAD = """# States
 
-Every state that a message, a reminder, a promise, a contact and an import can have, and every move between them. The
-tables stand in `reminder/domain/model/`; the updates of the database are made from them, and a test refuses any other
-move. This page is generated: `python -m tests.states > docs/states.md`.
+Every state that a message, a reminder, a promise, a contact, a card and an import can have, and every move between
+them. The tables stand in `reminder/domain/model/`; the updates of the database are made from them, and a test refuses
+any other move. This page is generated: `python -m tests.states > docs/states.md`.
 """
 
 

@@ -19,13 +19,13 @@ def add_to(app: typer.Typer) -> None:
 
 
 def bounce(as_json: bool = AsJson) -> None:
-    """Read one bounce from standard input, where a mail server's pipe writes it.
+    """Read one bounce, or a canary that comes back, from standard input, where a mail server's pipe writes it.
 
     Example: reminder mail bounce < bounce.eml
     """
     from reminder.cli.app_context import opened_app
-    from reminder.delivery import record_bounces
-    from reminder.domain.parsing.bounces import read_report
+    from reminder.delivery import record_bounces, send_canaries
+    from reminder.domain.parsing.bounces import read_report, read_returned
     from reminder.errors import RefusedInputError
 
     mail = sys.stdin.buffer.read(LONGEST + 1)
@@ -36,6 +36,9 @@ def bounce(as_json: bool = AsJson) -> None:
     if report is not None:
         with opened_app() as app, app.writing() as uow:
             is_kept = record_bounces.keep(uow, report)
+    elif returned := read_returned(mail):
+        with opened_app() as app, app.writing() as uow:
+            is_kept = send_canaries.keep_return(uow, returned)
     # Other mail at this address is no error: the mail server must not forward it.
     print_answer({"kept": is_kept}, as_json=as_json, plain="kept" if is_kept else "nothing of ours")
 

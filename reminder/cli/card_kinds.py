@@ -41,6 +41,7 @@ def row(rules: Rulebook, kind: CardKind) -> Mapping[str, object]:
         **{str(language): words["name"] for language, words in said.items()},
         **{name: {str(language): words[name] for language, words in said.items()} for name in fields if name != "name"},
         **{name: value for name, value in kind.model_dump(mode="json").items() if name not in ("key", "versions")},
+        "first_act": kind.first_act, "replacement_days": kind.replacement_days, "proxy_may_go": kind.proxy_may_go,
         "versions": [
             {"from": None if one.first == date.min else one.first, "until": None if one.last == date.max else one.last,
              **_differences(kind, one.kind)}
@@ -112,10 +113,10 @@ def _chapter(rules: Rulebook, kind: CardKind) -> str:
         *(f"| {about} | {ja[field]} | {en[field]} |" for field, about in _SHOWN.items()),
         "",
         f"- opens: {_opening(kind.opens, english.section('kinds_table'))}",
-        f"- a new one takes: {kind.replacement_days} days"
+        f"- a new one takes: {kind.lead_time.days} days ({kind.lead_time.basis})"
         if not kind.comes_by_itself
         else "- a new one comes by itself",
-        f"- somebody else may go: {'yes' if kind.proxy_may_go else 'no'}",
+        *_facts(kind),
         f"- after the end: {_GRACE[kind.grace]}",
     ]
     if kind.city_visits:
@@ -136,8 +137,27 @@ def _chapter(rules: Rulebook, kind: CardKind) -> str:
     return "\n".join([*lines, ""])
 
 
+def _facts(kind: CardKind) -> Iterator[str]:
+    yield f"- it begins with: {kind.first_act}, at: {kind.done_at}"
+    if kind.stages:
+        yield f"- stages: {', '.join(kind.stages)}"
+    if kind.closes_with_counters:
+        yield "- nothing can be done on days on which counters are closed"
+    stand_in = kind.stand_in
+    collects = "" if stand_in.collect is None else f"; to collect: {stand_in.collect}"
+    yield f"- in the holder's place, to apply: {stand_in.apply}{collects}"
+    if stand_in.reasons:
+        yield f"- accepted reasons: {', '.join(stand_in.reasons)}"
+    if stand_in.papers:
+        yield f"- with: {', '.join(stand_in.papers)}"
+    if kind.ends_use_of:
+        yield f"- stops after the end: {', '.join(kind.ends_use_of)}"
+    if kind.law:
+        yield f"- law: {kind.law}"
+
+
 def _for_any_office(said: Mapping[str, str], office: str) -> Mapping[str, str]:
-    return {name: text.format(office=office) for name, text in said.items()}
+    return {name: text.format(office=office, helper="") for name, text in said.items()}
 
 
 def _as_toml(value: object) -> str:

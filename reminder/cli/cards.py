@@ -147,14 +147,104 @@ def assign_card(
     )
 
 
-def retire_card(card: Id, as_json: bool = AsJson) -> None:
+def retire_card(
+    card: Id,
+    reason: Annotated[str, typer.Option(help="not_needed, returned, lost, died or moved_away.")] = "not_needed",
+    as_json: bool = AsJson,
+) -> None:
     """Retire a card: it is not reminded of any more.
 
-    Example: reminder card retire 4
+    Example: reminder card retire 4 --reason returned
     """
-    from reminder.cli.app_context import opened_app
-    from reminder.enrolment.cards import retire_card as retire
-
-    with opened_app() as app, app.writing() as uow:
-        retire(uow, card_id=card)
+    _act(card, "end", reason=reason)
     print_answer({"id": card, "state": "retired"}, as_json=as_json, plain=f"card {card} is reminded of no more")
+
+
+Day = Annotated[str | None, typer.Option("--by", help="As typed: 令和9年2月20日, 2027-02-20.")]
+
+
+def apply_for_card(card: Id, by: Day = None, as_json: bool = AsJson) -> None:
+    """Record that somebody has applied for a new card; --by: the day by which it, or a notice about it, is expected.
+
+    Example: reminder card apply 4
+    """
+    _act(card, "apply", day=by)
+    _print_life(card, as_json=as_json)
+
+
+def make_card_ready(card: Id, by: Day = None, as_json: bool = AsJson) -> None:
+    """Record that a new card can be collected; --by: the last day on which it is kept.
+
+    Example: reminder card ready 4
+    """
+    _act(card, "ready", day=by)
+    _print_life(card, as_json=as_json)
+
+
+def book_card(
+    card: Id,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            help="The day of the appointment, as typed: 令和9年2月20日, 2027-02-20; without it, there is none."
+        ),
+    ] = None,
+    as_json: bool = AsJson,
+) -> None:
+    """Record the day of an appointment for a card.
+
+    Example: reminder card book 4
+    """
+    _act(card, "appointment", day=on)
+    _print_life(card, as_json=as_json)
+
+
+def take_back(card: Id, as_json: bool = AsJson) -> None:
+    """Take back the last act on a card, also a renewal, within 24 hours.
+
+    Example: reminder card take-back 4
+    """
+    _act(card, "step_back")
+    _print_life(card, as_json=as_json)
+
+
+def show_life(card: Id, as_json: bool = AsJson) -> None:
+    """Show how far a card is: applied, ready to collect, booked, done.
+
+    Example: reminder card life 4
+    """
+    _print_life(card, as_json=as_json)
+
+
+def _act(card: int, act: str, *, day: str | None = None, reason: str | None = None) -> None:
+    from reminder.cli.app_context import opened_app
+    from reminder.domain.model.card_states import EndReason
+    from reminder.enrolment.card_acts import CardAct, act_on_card
+    from reminder.errors import UnknownChoiceError
+
+    if reason is not None and reason not in list(EndReason):
+        raise UnknownChoiceError(field="reason", choices=list(EndReason))
+    with opened_app() as app, app.writing() as uow:
+        act_on_card(uow, card_id=card, act=CardAct(act), day=day, reason=None if reason is None else EndReason(reason))
+
+
+def _print_life(card: int, *, as_json: bool) -> None:
+    from reminder.cli.app_context import opened_app
+    from reminder.domain.model.card_states import NOT_BEGUN
+    from reminder.errors import NotFoundError
+    from reminder.storage.registry import card_lives, cards
+
+    with opened_app() as app, app.reading() as uow:
+        if cards.find(uow.tx, card) is None:
+            raise NotFoundError(field="card")
+        life = card_lives.of_cards(uow.tx, [card]).get(card)
+    days = NOT_BEGUN if life is None else life.days
+    shown = {
+        "id": card,
+        "state": days.state,
+        "expected_by": days.expected_by,
+        "collect_by": days.collect_by,
+        "appointment_on": days.appointment_on,
+    }
+    said = [f"{name} {value}" for name, value in shown.items() if name not in ("id", "state") and value is not None]
+    print_answer(shown, as_json=as_json, plain=", ".join([f"card {card}: {days.state}", *said]))

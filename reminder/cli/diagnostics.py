@@ -10,6 +10,8 @@ from reminder.channels.email.client import SmtpEmail
 from reminder.cli.app_context import require_folders
 from reminder.cli.output import error_message
 from reminder.clock import JAPAN
+from reminder.domain.model.people import Language
+from reminder.domain.rules.canary_schedule import CanaryProof, CanaryView
 from reminder.domain.text import email_html
 from reminder.errors import ConflictError, KigenError, RefusedInputError, SettingsError
 from reminder.settings import PREFIX, Settings, config_dir, former_values, read_table, settings_with
@@ -46,7 +48,7 @@ def diagnose() -> Diagnosis:
         return Diagnosis(_listed(None), [], [error_message(wrong) for wrong in problems])
     troubles = [error_message(wrong) for wrong in problems]
     # Which database is meant is certain only where the settings do not contradict each other.
-    of_database = () if problems else (_database, _web_database)
+    of_database = () if problems else (_database, _web_database, _operator)
     for part in (read_rulebook, require_folders, _keys, _mail, *of_database, _files):
         try:
             part(settings)
@@ -66,6 +68,21 @@ def _keys(settings: Settings) -> None:
 def _mail(settings: Settings) -> None:
     if settings.smtp_url is not None and settings.mail_from is not None:
         SmtpEmail(settings.smtp_url, settings.mail_from, render_html=lambda text, _: email_html.render_html(text))
+
+
+# What the shipped texts say of who runs the service: nothing.
+_UNNAMED_OPERATOR = "期限だよりの運営者"
+
+
+def _operator(settings: Settings) -> None:
+    """Refuse that mails and papers name nobody, once something can be sent."""
+    is_sending = settings.has_twilio or settings.smtp_url is not None
+    try:
+        wording = read_rulebook(settings).wording
+    except KigenError:
+        return  # reported already
+    if is_sending and wording.of(Language.JAPANESE).word("operator") == _UNNAMED_OPERATOR:
+        raise SettingsError(f"{PREFIX}OPERATOR", "say who runs this service: it stands on every mail and paper")
 
 
 def _database(settings: Settings) -> None:
@@ -229,12 +246,31 @@ def health_as_json(found: Health, sentences: Mapping[str, str]) -> dict[str, obj
         "last_audit": found.last_audit,
         "messages": dict(by_state),
         "pauses": found.pauses,
+        "canaries": [
+            {"channel": one.channel, "due_at": one.due_at, "returned_at": one.returned_at, "how": one.how}
+            for one in found.canaries
+        ],
     }
 
 
 def _trouble(trouble: Trouble, sentences: Mapping[str, str]) -> dict[str, object]:
     shown = {"code": trouble.code, "count": trouble.count, "since": trouble.since, "what": trouble.said(sentences)}
     return shown | ({"reason": trouble.reason} if trouble.reason else {})
+
+
+_PROVED = {
+    CanaryProof.DELIVERED: "delivered",
+    CanaryProof.RETURNED: "came back",
+    CanaryProof.ACCEPTED: "accepted only; it does not come back through the mail pipe",
+}
+
+
+def _canary_shown(canary: CanaryView) -> str:
+    how = "not proved yet"
+    if canary.how is not None and canary.returned_at is not None:
+        seconds = (canary.returned_at - canary.made_at).total_seconds()
+        how = f"{_PROVED[canary.how]}, {seconds:.0f} s after it was made"
+    return f"canary by {canary.channel} of {canary.due_at.astimezone(JAPAN):%Y-%m-%d %H:%M}: {how}"
 
 
 def health_shown(found: Health, sentences: Mapping[str, str]) -> str:
@@ -247,5 +283,6 @@ def health_shown(found: Health, sentences: Mapping[str, str]) -> str:
             lines.append(f"{word}: {one.code} ({one.count}{since}{reason}): {one.said(sentences)}")
     for name, at in (("last pass", found.last_pass), ("last audit", found.last_audit)):
         lines.append(f"{name}: {at.astimezone(JAPAN):%Y-%m-%d %H:%M:%S}" if at else f"{name}: never")
+    lines += map(_canary_shown, found.canaries)
     lines += [f"messages {one.state} by {one.channel}: {one.count}" for one in found.messages]
     return "\n".join(lines)

@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from reminder.cli.cards import acknowledge_card, add_card, assign_card, renew_card, reopen_card, retire_card
+from reminder.cli.cards import (
+    acknowledge_card,
+    add_card,
+    apply_for_card,
+    assign_card,
+    book_card,
+    make_card_ready,
+    renew_card,
+    reopen_card,
+    retire_card,
+    show_life,
+    take_back,
+)
 from reminder.cli.contacts import (
     add_contact,
     ask_contact,
@@ -75,7 +87,12 @@ def add_to(app: typer.Typer) -> None:
                 "acknowledge": acknowledge_card,
                 "reopen": reopen_card,
                 "assign": assign_card,
+                "apply": apply_for_card,
+                "ready": make_card_ready,
+                "book": book_card,
                 "retire": retire_card,
+                "take-back": take_back,
+                "life": show_life,
             },
         ),
     )

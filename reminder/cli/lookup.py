@@ -88,6 +88,10 @@ def expiry(
     years: Annotated[
         int | None, typer.Option(min=1, max=10, help="Of a licence (3) or passport (5) of the shorter term.")
     ] = None,
+    first: Annotated[
+        bool | None,
+        typer.Option("--first/--renewal", help="Of a licence: the first or an added one, or a renewal."),
+    ] = None,
     today: Day = None,
     as_json: bool = AsJson,
 ) -> None:
@@ -97,7 +101,7 @@ def expiry(
     """
     from dataclasses import asdict
 
-    from reminder.domain.rules.expiry import KnownDates, work_out
+    from reminder.domain.rules.expiry import KnownDates, refuse_unused, work_out
     from reminder.wiring import read_rulebook, read_settings
 
     known = KnownDates(
@@ -111,10 +115,16 @@ def expiry(
         user_certificate_expires_on=_maybe(user_certificate_expires, "user_certificate_expires"),
         replaces=_maybe(replaces, "replaces"),
         years=years,
+        is_first=first,
         today=_maybe(today, "today"),
     )
-    worked_out = asdict(work_out(read_rulebook(read_settings()).kinds, kind, known))
-    hints = ("grace_unconfirmed", "if_renewed_early", "may_already_be_renewed", "worked_out")
+    kinds_known = read_rulebook(read_settings()).kinds
+    refuse_unused(kinds_known, kind, known)
+    worked_out = asdict(work_out(kinds_known, kind, known))
+    hints = (
+        "grace_unconfirmed", "if_renewed_early", "may_already_be_renewed", "worked_out", "if_a_renewal",
+        "rule_unconfirmed",
+    )  # fmt: skip
     found = {name: value for name, value in worked_out.items() if name not in hints}
     lines = [*found.items(), *((name, worked_out[name]) for name in hints if worked_out[name])]
     print_answer(found, as_json=as_json, plain="\n".join(f"{name}: {value}" for name, value in lines))

@@ -27,4 +27,4 @@ def draw(
         for row in planned
     )
     name = card.label or words.kinds[card.kind]["name"]
-    return document(Timeline(name, dates, texts, today, not rules.kind(card.kind).comes_by_itself), words)
+    return document(Timeline(name, dates, texts, today, rules.kind(card.kind).closes_with_counters), words)

@@ -3,19 +3,27 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from enum import Enum, auto
 
+from reminder.clock import japan_date
 from reminder.conversation import senders
 from reminder.conversation.senders import A_DAY, ANSWERED_FOR
+from reminder.domain.model.card_kinds import LifeStage
+from reminder.domain.model.card_states import APPLY, FINISH, MAKE_READY, CardState
 from reminder.domain.model.messages import CancelReason, MessageKind, Urgency
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import Audience, ConsentHow, ContactState, StoppedBy
-from reminder.domain.parsing.replies import Consent, Intent, digit_of, read_consent
+from reminder.domain.model.state_machine import Move
+from reminder.domain.parsing.named_days import named_day
+from reminder.domain.parsing.replies import Consent, Intent, LifeWord, digit_of, life_word, read_consent
 from reminder.domain.rules import escalation_policy, hours
 from reminder.domain.rules.consent_standing import has_consented
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
 from reminder.storage.outbox.queue import MessageDraft
-from reminder.storage.registry import cards, consents, contacts, groups, people
+from reminder.storage.registry import card_lives, cards, consents, contacts, groups, people
+from reminder.storage.registry.card_lives import CardLifeView
+from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.contacts import Speaker
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
@@ -159,7 +167,7 @@ def act(context: ReplyContext) -> None:
         # This person wants no more messages, so nothing is sent.
         return
     elif (question := _named(context)) is not None:
-        _is_done(context, [question])
+        _is_done(context, [question], _asked_whether_come(context, question))
     else:
         _ACTS[context.reply.intent](context)
 
@@ -352,7 +360,17 @@ def _later(context: ReplyContext) -> None:
 
 
 def _going(context: ReplyContext) -> None:
-    _remind_again(context, "going", escalation_policy.AFTER_GOING)
+    on = named_day(context.reply.text or "", japan_date(context.reply.received_at))
+    open_questions = context.questions
+    if on is None or on < context.uow.today or len(open_questions) != 1:
+        _remind_again(context, "going", escalation_policy.AFTER_GOING)
+        return
+    for card in _current(context, open_questions):
+        card_lives.make_appointment(
+            context.uow.tx, card.id, card.expires_on, on, on=context.uow.today, now=context.uow.now
+        )
+        _go_on(context, card.id, "card_booked")
+    context.answer("booked", on)
 
 
 def _remind_again(context: ReplyContext, name: str, after: timedelta) -> None:
@@ -372,7 +390,7 @@ def _remind_again(context: ReplyContext, name: str, after: timedelta) -> None:
 def _done(context: ReplyContext) -> None:
     open_questions = context.questions
     if len(open_questions) == 1:
-        _is_done(context, open_questions)
+        _is_done(context, open_questions, life_word(context.reply.text or "", context.uow.rules.replies))
     elif open_questions:
         context.answer("which")
         context.notify(NoticeKind.WHICH)
@@ -380,9 +398,97 @@ def _done(context: ReplyContext) -> None:
         context.answer("thanks")
 
 
-def _is_done(context: ReplyContext, answered: Sequence[Question]) -> None:
+def _is_done(context: ReplyContext, answered: Sequence[Question], said: LifeWord | None) -> None:
+    """Record what is done of these cards. `said`: what the reply says was done, None for the whole.
+
+    What is the whole depends on the kind: whoever has applied for what is done at once, or got the new one by post, is
+    done.
+    """
+    found = _current(context, answered)
+    lives = card_lives.of_cards(context.uow.tx, [card.id for card in found])
+    parts = {_part(context, card, lives.get(card.id), said) for card in found}
+    match parts.pop() if len(parts) == 1 else _Part.ALL:
+        case _Part.APPLIED:
+            _begin(context, found, APPLY, "card_applied", "applied")
+        case _Part.COME:
+            _begin(context, found, MAKE_READY, "card_ready", "ready")
+        case _Part.UNCLEAR:
+            _unknown(context)
+        case _Part.ALL:
+            _is_all_done(context, answered)
+
+
+class _Part(Enum):
+    """The part of a renewal that a reply says is done."""
+
+    APPLIED = auto()
+    COME = auto()
+    ALL = auto()
+    UNCLEAR = auto()  # something has come, and nobody can tell what
+
+
+def _part(context: ReplyContext, card: CardView, life: CardLifeView | None, said: LifeWord | None) -> _Part:
+    kind = context.uow.rules.kinds.get(card.kind)
+    if kind is None or said is None:
+        return _Part.ALL
+    if said is LifeWord.APPLIED:
+        return _Part.APPLIED if LifeStage.APPLIED in kind.stages else _Part.ALL
+    if life is not None and life.state is CardState.APPLIED:
+        return _Part.COME if LifeStage.READY in kind.stages else _Part.ALL
+    # What has come before somebody applied may be the office's letter.
+    return _Part.ALL if kind.comes_by_itself else _Part.UNCLEAR
+
+
+def _asked_whether_come(context: ReplyContext, question: Question) -> LifeWord | None:
+    """Return what the digit of a question means: of a card that was applied for, that something has come."""
+    lives = card_lives.of_cards(context.uow.tx, question.card_ids)
+    states = {life.state for life in lives.values()}
+    return LifeWord.COME if states == {CardState.APPLIED} and len(lives) == len(question.card_ids) else None
+
+
+def _current(context: ReplyContext, answered: Collection[Question]) -> list[CardView]:
+    found = (cards.find(context.uow.tx, card_id) for card_id in _cards_of(answered))
+    return [card for card in found if card is not None]
+
+
+def _begin(
+    context: ReplyContext, found: Collection[CardView], move: Move[CardState], act_name: str, answer_name: str
+) -> None:
+    """Record that cards are under way, and thank for it."""
+    today = context.uow.today
+    for card in found:
+        takes = context.uow.rules.kind(card.kind).replacement_days
+        expected = today + timedelta(days=takes) if move is APPLY and takes else None
+        card_lives.move(
+            context.uow.tx,
+            card.id,
+            card.expires_on,
+            move,
+            on=today,
+            now=context.uow.now,
+            values={"expected_by": expected} if move is APPLY else {},
+        )
+        _go_on(context, card.id, act_name)
+    context.answer(answer_name)
+
+
+def _go_on(context: ReplyContext, card_id: int, act_name: str) -> None:
+    """Cancel what waits to be sent about the act that is done, and plan the card again."""
+    uow = context.uow
+    reminders.acknowledge(uow.tx, [card_id])
+    cancelled = queue.cancel_for_card(uow.tx, card_id, CancelReason.DONE, uow.now)
+    cards.schedule_replan_of_messages(uow.tx, cancelled, uow.today)
+    cards.replan(uow.tx, card_id, uow.today)
+    ids = {"group_id": context.group.id, "person_id": context.person.id, "card_id": card_id}
+    activity_log.write(uow.tx, act_name, uow.now, **ids)
+
+
+def _is_all_done(context: ReplyContext, answered: Sequence[Question]) -> None:
     """Pause the schedule and ask the family for the new date: the person is never asked to type one."""
     card_ids = _cards_of(answered)
+    for card in _current(context, answered):
+        if card.acknowledged_on is None:
+            card_lives.move(context.uow.tx, card.id, card.expires_on, FINISH, on=context.uow.today, now=context.uow.now)
     cards.acknowledge(context.uow.tx, card_ids, context.uow.today)
     reminders.acknowledge(context.uow.tx, card_ids)
     for card_id in card_ids:

@@ -11,6 +11,7 @@ from reminder.domain.model.people import ChannelName, Language, Mode
 from reminder.domain.parsing.column_headings import ColumnHeadings
 from reminder.domain.parsing.replies import ReplyRules
 from reminder.domain.rules import schedule
+from reminder.domain.rules.canary_schedule import CanaryEvery
 from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
 from reminder.domain.rules.quotas import Quotas
 from reminder.domain.rules.schedule_model import CardDates
@@ -40,6 +41,8 @@ class Rulebook:
     expects_receipts: bool = False  # the provider of texts is told where to call us
     channels: Collection[ChannelName] = (ChannelName.SMS, ChannelName.EMAIL)  # those that are in use
     between_texts: timedelta | None = None  # the pace of the sender of texts, where there is one
+    canary_channels: Collection[ChannelName] = ()  # by which messages go to the operator's own addresses
+    canary_every: CanaryEvery = CanaryEvery.DAY
 
     @property
     def composer(self) -> Composer:

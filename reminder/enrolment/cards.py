@@ -12,6 +12,7 @@ from functools import cache, partial
 from dateutil.relativedelta import relativedelta
 
 from reminder.domain.model.card_kinds import OTHER
+from reminder.domain.model.card_states import END, FINISH, RENEW, REOPEN, EndReason
 from reminder.domain.model.messages import CancelReason
 from reminder.domain.model.people import Mode
 from reminder.domain.parsing import dates
@@ -28,7 +29,7 @@ from reminder.guard.text import clean_label
 from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
-from reminder.storage.registry import cards, contacts, groups, people, quotas
+from reminder.storage.registry import card_lives, cards, contacts, groups, people, quotas
 from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
@@ -265,7 +266,7 @@ def renew_card(
     uow: UnitOfWork, *, card_id: int, typed: TypedDates, confirmed: bool = False, by: int | None = None
 ) -> CardAdded:
     """Renew a card: give it its new date and a fresh schedule, and end that of the old date. Raises as add_card."""
-    card, person = _current_card(uow.tx, card_id)
+    card, person = current_card(uow.tx, card_id)
     others = [other for other in cards.current_of_person(uow.tx, person.id) if other.id != card_id]
     ends = {other.kind: other.expires_on for other in others}
     dated = _read_dates(uow, card.kind, typed, ends, confirmed=confirmed)
@@ -274,6 +275,13 @@ def renew_card(
     carrier = cards.find(uow.tx, card.carried_by) if card.carried_by else None
     next_on = _first_planning_day(uow, person, card.kind, dated.expires_on, carrier, ends)
     _cancel_pending(uow, card_id, CancelReason.RENEWED)
+    before = {"is_computed": card.is_computed, "acknowledged_on": _written(card.acknowledged_on)}
+    card_lives.move(
+        uow.tx, card_id, card.expires_on, RENEW, on=uow.today, now=uow.now, before=before,
+        values={"renewed_to": dated.expires_on},
+    )  # fmt: skip
+    # The new end may be one that the card had before: what was done for it then is over.
+    card_lives.forget(uow.tx, card_id, dated.expires_on)
     cards.renew(
         uow.tx, card_id, expires_on=dated.expires_on, is_computed=dated.is_computed, next_on=next_on, now=uow.now
     )
@@ -284,10 +292,16 @@ def renew_card(
     return CardAdded(card_id, dated.expires_on, dated.is_computed, next_on, asks=asks)
 
 
-def retire_card(uow: UnitOfWork, *, card_id: int, by: int | None = None) -> None:
+def retire_card(
+    uow: UnitOfWork, *, card_id: int, reason: EndReason = EndReason.NOT_NEEDED, by: int | None = None
+) -> None:
     """Retire a card: it is not reminded of any more; its history stays."""
-    card, person = _current_card(uow.tx, card_id)
+    card, person = current_card(uow.tx, card_id)
     _cancel_pending(uow, card_id, CancelReason.RETIRED)
+    before = {"is_computed": card.is_computed, "acknowledged_on": _written(card.acknowledged_on)}
+    card_lives.move(
+        uow.tx, card_id, card.expires_on, END, on=uow.today, now=uow.now, before=before, values={"reason": reason}
+    )
     cards.retire(uow.tx, card_id, uow.now)
     _schedule_replan_of_linked(uow, person.id, card_id, card.kind)
     ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card_id}
@@ -296,8 +310,10 @@ def retire_card(uow: UnitOfWork, *, card_id: int, by: int | None = None) -> None
 
 def acknowledge_card(uow: UnitOfWork, *, card_id: int, by: int | None = None) -> None:
     """Record that the card is renewed but its new date is unknown: the date is asked for in a fortnight."""
-    card, person = _current_card(uow.tx, card_id)
+    card, person = current_card(uow.tx, card_id)
     _cancel_pending(uow, card_id, CancelReason.DONE)
+    if card.acknowledged_on is None:
+        card_lives.move(uow.tx, card_id, card.expires_on, FINISH, on=uow.today, now=uow.now)
     cards.acknowledge(uow.tx, [card_id], uow.today)
     ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card.id}
     activity_log.write(uow.tx, "card_acknowledged", uow.now, **ids, member_id=by)
@@ -305,7 +321,9 @@ def acknowledge_card(uow: UnitOfWork, *, card_id: int, by: int | None = None) ->
 
 def reopen_card(uow: UnitOfWork, *, card_id: int, by: int | None = None) -> None:
     """Record that the card was not renewed after all: the schedule continues."""
-    _, person = _current_card(uow.tx, card_id)
+    card, person = current_card(uow.tx, card_id)
+    if card.acknowledged_on is not None:
+        card_lives.move(uow.tx, card_id, card.expires_on, REOPEN, on=uow.today, now=uow.now)
     cards.reopen(uow.tx, card_id, uow.today)
     ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card_id}
     activity_log.write(uow.tx, "card_reopened", uow.now, **ids, member_id=by)
@@ -316,7 +334,7 @@ def assign_card(uow: UnitOfWork, *, card_id: int, contact_id: int, by: int | Non
 
     Raises ConflictError if it is assigned to somebody else: the first of two wins.
     """
-    card, person = _current_card(uow.tx, card_id)
+    card, person = current_card(uow.tx, card_id)
     speaker = next(iter(contacts.speakers(uow.tx, contact_id)), None)
     is_theirs = speaker is not None and speaker.person_id == person.id and not speaker.is_family
     if speaker is None or speaker.group_id != person.group_id or is_theirs:
@@ -355,7 +373,7 @@ def _read_dates(uow: UnitOfWork, kind: str, typed: TypedDates, ends: Mapping[str
         is_computed = typed.is_computed
     if not confirmed:
         refuse_unusual(end, today)
-        expiry.check_plausibility(kind, replace(known, expires_on=end))
+        expiry.check_plausibility(kind, replace(known, expires_on=end), uow.rules.kind(kind))
     return _Dated(end, is_computed, born)
 
 
@@ -410,7 +428,8 @@ def _schedule_replan_of_linked(uow: UnitOfWork, person_id: int, card_id: int, ki
         cards.schedule_replan_of_person(uow.tx, person_id, uow.today)
 
 
-def _current_card(tx: Tx, card_id: int) -> tuple[CardView, PersonView]:
+def current_card(tx: Tx, card_id: int) -> tuple[CardView, PersonView]:
+    """Return a card with its person, and hold its group. Raises NotFoundError, and ConflictError for a retired card."""
     card = cards.find(tx, card_id)
     person = people.find(tx, card.person_id) if card else None
     if card is None or person is None:
@@ -422,11 +441,22 @@ def _current_card(tx: Tx, card_id: int) -> tuple[CardView, PersonView]:
     return card, person
 
 
+def _written(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
 def _cancel_pending(uow: UnitOfWork, card_id: int, reason: CancelReason) -> None:
     reminders.settle(uow.tx, card_id)
     cancelled = queue.cancel_for_card(uow.tx, card_id, reason, uow.now)
     # A cancelled text may have been about other cards too; those are planned again.
     cards.schedule_replan_of_messages(uow.tx, cancelled, uow.today)
+
+
+def first_planning_day_of(uow: UnitOfWork, person: PersonView, card: CardView, expires_on: date) -> date | None:
+    """Return the first planning day of a registered card, were this its end; None if no reminder of it is left."""
+    carrier = cards.find(uow.tx, card.carried_by) if card.carried_by else None
+    ends = {other.kind: other.expires_on for other in cards.current_of_person(uow.tx, person.id) if other.id != card.id}
+    return _first_planning_day(uow, person, card.kind, expires_on, carrier, ends)
 
 
 def _first_planning_day(

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from functools import cached_property, partial
 
 from reminder.clock import japan_date
+from reminder.domain.model.card_kinds import MY_NUMBER
 from reminder.domain.model.messages import MessageKind, MessageState, Urgency
 from reminder.domain.model.people import Audience, ChannelName, Mode
 from reminder.domain.rulebook import Rulebook
@@ -17,7 +18,7 @@ from reminder.domain.rules.escalation_policy import NEAR_THE_END, is_called_at, 
 from reminder.domain.rules.preferences import Preferences
 from reminder.domain.rules.recipients import Recipient, RecipientSet
 from reminder.domain.rules.schedule_model import CardDates
-from reminder.domain.rules.steps import Plan, Step, StepText, next_day, step_due, step_missed, text_at
+from reminder.domain.rules.steps import Plan, Stage, Step, StepText, next_day, step_due, step_missed, text_at
 from reminder.domain.text.call_scripts import DONE, human_part
 from reminder.domain.text.model import Composed, Copy, ReminderContent
 from reminder.planning.delivery_history import DeliveryHistory
@@ -69,7 +70,14 @@ class PlannedReminder:
             label=self.card.label or None,
             bound=self.is_bound,
             on=on,
+            until=self._until,
         )
+
+    @property
+    def _until(self) -> date | None:
+        """Return the day that the step names besides the end."""
+        life = self.card.progress.life
+        return life.appointment_on if self.says.stage is Stage.VISIT else life.collect_by
 
 
 @dataclass(frozen=True)
@@ -168,7 +176,7 @@ class DailyPlan:
             is_delivered = recipient.owner in reminded_now or self._is_day_used(recipient, taken)
             if is_delivered or self._is_at_limit(for_today) or self.left.get(group.id, 1) <= 0:
                 for_today = []
-            texts = self._texts(recipient, for_today)
+            texts = self._texts(recipient, _in_one_breath(for_today))
             told = [reminder for text in texts for reminder in text]
             self.not_today.update(reminder.card.id for reminder in planned if reminder not in told)
             key = self._key(recipient, self._failovers(recipient, taken))
@@ -386,3 +394,29 @@ class DailyPlan:
 
     def _urgency(self, planned: Sequence[PlannedReminder]) -> Urgency:
         return Urgency.PRESSING if timedelta(0) <= self._days_left(planned) <= PRESSING else Urgency.USUAL
+
+
+def _in_one_breath(planned: Sequence[PlannedReminder]) -> list[PlannedReminder]:
+    """Return what one message may say of each person; the rest follows on another day.
+
+    An appointment, or what can be collected, is told by itself: beside the ends of other cards it would read as if it
+    were still to be begun. Of two such matters of one person the appointment comes first, and the question last.
+    """
+    told: list[PlannedReminder] = []
+    for person_id in dict.fromkeys(one.card.person.id for one in planned):
+        theirs = [one for one in planned if one.card.person.id == person_id]
+        first = min(theirs, key=lambda one: _ORDER.get(one.says.stage, _USUAL))
+        if first.says.stage.is_of_life:
+            told += [one for one in theirs if one.card.id == first.card.id or _is_of_one_visit(one, first)]
+        else:
+            told += [one for one in theirs if not one.says.stage.is_of_life]
+    return told
+
+
+_ORDER, _USUAL = {Stage.VISIT: 0, Stage.COLLECT: 2, Stage.COME: 3}, 1
+
+
+def _is_of_one_visit(one: PlannedReminder, other: PlannedReminder) -> bool:
+    """Return whether both are of one My Number Card, at the same step of one end."""
+    alike = {(each.step.name, each.card.expires_on, each.card.is_computed, each.is_bound) for each in (one, other)}
+    return len(alike) == 1 and {one.card.kind, other.card.kind} <= {*MY_NUMBER}

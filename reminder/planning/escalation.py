@@ -115,7 +115,8 @@ class _Escalation:
     ) -> tuple[tuple[int, date | None], PlannedNotice | None]:
         """Return (new escalation level, date until which an answer is awaited) and the notice to the next human."""
         progress = card.progress
-        if progress.acknowledged_on is not None or self._today > card.expires_on or card.kind not in self._rules.kinds:
+        is_done = progress.acknowledged_on is not None or progress.is_under_way
+        if is_done or self._today > card.expires_on or card.kind not in self._rules.kinds:
             return (progress.escalation_level, None), None
         until = self._today + patience(card.expires_on, self._today)
         if progress.assigned_on is not None:

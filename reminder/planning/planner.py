@@ -221,7 +221,9 @@ class _PlanningPass:
         """Return the promise that the addressee of this message is told by the end of its day."""
         day, due_at = japan_date(draft.scheduled_at), draft.scheduled_at
         ends = ends_at(day, due_at, reminder.card.person.mode, draft.audience, draft.channel)
-        return promises.NewPromise(reminder_id, addressee, draft.audience, day, due_at, ends, first_check(due_at, ends))
+        return promises.NewPromise(
+            reminder_id, addressee, draft.audience, day, due_at, ends, first_check(due_at, ends), draft.channel
+        )
 
     def _spread(self, day: DailyPlan) -> list[MessageDraft]:
         """Return the drafts of a home's morning, spread over the time that their sender needs."""
@@ -243,6 +245,7 @@ class _PlanningPass:
             if card.person.mode is not Mode.STANDARD
             and card.escalate_on is None
             and card.progress.acknowledged_on is None
+            and not card.progress.is_under_way
             and card.progress.escalation_level != NOBODY_LEFT
             and self._today <= card.expires_on
         ]

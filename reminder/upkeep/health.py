@@ -14,6 +14,7 @@ from reminder.domain.model.channels import AddressKind
 from reminder.domain.model.people import Audience, ChannelName, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules import hours
+from reminder.domain.rules.canary_schedule import CanaryView, is_missing
 from reminder.domain.rules.circuit_breaker import Breaker
 from reminder.domain.rules.sending_limits import HoldReason
 from reminder.errors import DatabaseNotReadyError, SettingsError
@@ -27,7 +28,7 @@ from reminder.storage.outbox.monitoring import OpenMessages
 from reminder.storage.registry import cards, groups
 from reminder.storage.registry.cards import DueCard
 from reminder.storage.reminders.card_plan import plan_of
-from reminder.storage.runtime import activity_log, breakers, heartbeats, service_state, set_aside
+from reminder.storage.runtime import activity_log, breakers, canaries, heartbeats, service_state, set_aside
 from reminder.upkeep import clock_step, request_floods
 
 # Several missed passes in a row; a restart or a slow pass is shorter.
@@ -60,6 +61,9 @@ MOST_GROUPS_SHOWN = 20
 # A fault of a day is shown for so long, unless the operator says earlier that they have seen to it.
 LEFT_TO_OPERATOR_FOR = timedelta(days=3)
 
+# Of an hourly one the newest may still be under way, and the one before too.
+CANARIES_LOOKED_AT = 3
+
 PAUSED, FAILING = "channel_paused", "channel_failing"
 # The due cards of the audit before, to see whether a whole pass has left them.
 SEEN_DUE, SEEN_AT_MOST, SEEN_LATELY = "seen_due", 3, timedelta(minutes=15)
@@ -90,8 +94,8 @@ class Health:
     """The result of an audit.
 
     `found`: faults; the service works if there are none. `concerns`: no fault of the service, but a human must act.
-    `messages`: those that are not finished, by state. `failing`: the channels by which nothing has succeeded since a
-    failure. Instants are aware UTC.
+    `messages`: those that are not finished, by state. `canaries`: the newest of each channel. `failing`: the channels
+    by which nothing has succeeded since a failure. Instants are aware UTC.
     """
 
     found: tuple[Trouble, ...]
@@ -99,6 +103,7 @@ class Health:
     last_pass: datetime | None = None
     last_audit: datetime | None = None
     messages: tuple[OpenMessages, ...] = ()
+    canaries: tuple[CanaryView, ...] = ()
     failing: tuple[Breaker, ...] = ()
 
     @property
@@ -162,6 +167,7 @@ def assess(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> He
                 last_pass=last_pass,
                 last_audit=heartbeats.last(uow.tx, heartbeats.AUDIT),
                 messages=tuple(monitoring.open_messages(uow.tx, now)),
+                canaries=tuple(one for name in uow.rules.canary_channels for one in canaries.latest(uow.tx, name, 1)),
                 failing=tuple(breakers.failing(uow.tx)),
             )
     except DatabaseNotReadyError as not_ready:
@@ -202,6 +208,7 @@ def _troubles(
     promised = audit.open_promises(tx, late=now - LATE, since=now - LEFT_TO_OPERATOR_FOR)
     if promised.count:
         yield Trouble("promises_open", promised.count, promised.since)
+    yield from _canaries(tx, rules, now)
     silent = _without_receipts(tx, rules, now)
     if silent.count:
         yield Trouble("receipts_silent", silent.count, silent.since)
@@ -215,6 +222,15 @@ def _troubles(
         yield Trouble(code, since=pause.since, name=pause.channel, reason=pause.reason)
     for one in failing:
         yield Trouble(f"{FAILING}_{one.channel}", since=one.failing_since, name=one.channel, reason=one.reason)
+
+
+def _canaries(tx: Tx, rules: Rulebook, now: datetime) -> Iterator[Trouble]:
+    """Find the channels whose canary has not come back in time, or was not even sent."""
+    for channel in rules.canary_channels:
+        latest = canaries.latest(tx, channel, CANARIES_LOOKED_AT)
+        since = is_missing(latest, now, channel, rules.canary_every)
+        if since is not None:
+            yield Trouble(f"canary_missing_{channel}", since=since)
 
 
 def _without_receipts(tx: Tx, rules: Rulebook, now: datetime) -> audit.LateWork:

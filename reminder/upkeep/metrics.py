@@ -1,16 +1,19 @@
 """Metrics for Prometheus: counts at this moment and counters since the beginning, without personal data."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, time
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from reminder.domain.rules import hours
+from reminder.domain.rules.evening_balance import DayBalance, Fate
 from reminder.errors import DatabaseNotReadyError
 from reminder.storage.db.row_security import Access, AccessScope
 from reminder.storage.db.unit_of_work import UnitsOfWork
 from reminder.storage.maintenance import audit, counters
+from reminder.storage.reminders import daily_balances
 from reminder.upkeep.health import Health, assess
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -21,14 +24,16 @@ def exposition(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -
     found = assess(units, now, keeps_time=keeps_time)
     counted: Mapping[str, int] = {}
     cards_due = 0
+    balances: Sequence[DayBalance] = ()
     try:
         with units.acting_for(Access(scope=AccessScope.MONITORING)).reading(now) as uow:
             counted = counters.all_of(uow.tx)
             cards_due = len(audit.cards_due(uow.tx, uow.today, audit.AT_MOST))
+            balances = daily_balances.latest(uow.tx)
     except DatabaseNotReadyError:
         pass  # the audit has reported it
     registry = CollectorRegistry()
-    registry.register(_Moment([*_gauges(found, cards_due, now), *_since_the_beginning(counted)]))
+    registry.register(_Moment([*_gauges(found, cards_due, now), *_balance(balances), *_since_the_beginning(counted)]))
     ProcessCollector(registry=registry)
     return generate_latest(registry)
 
@@ -87,6 +92,39 @@ def _gauges(found: Health, cards_due: int, now: datetime) -> Iterator[Metric]:
         failing.add_metric([state.channel], max(0.0, (now - state.failing_since).total_seconds()))
     yield opened
     yield failing
+    made = GaugeMetricFamily("kigen_canary_age_seconds", "Since the newest canary was made", labels=["channel"])
+    back = GaugeMetricFamily(
+        "kigen_canary_back_seconds", "How long the newest canary took until it was proved", labels=["channel", "how"]
+    )
+    for canary in found.canaries:
+        made.add_metric([canary.channel], (now - canary.made_at).total_seconds())
+        if canary.returned_at is not None and canary.how is not None:
+            back.add_metric([canary.channel, canary.how], (canary.returned_at - canary.made_at).total_seconds())
+    yield made
+    yield back
+
+
+def _balance(balances: Sequence[DayBalance]) -> Iterator[Metric]:
+    due = GaugeMetricFamily(
+        "kigen_balance_due",
+        "Promises of the last day that was counted, each of one step to one human",
+        labels=["channel"],
+    )
+    fates = GaugeMetricFamily(
+        "kigen_balance", "What became of these; over all fates they are what was due", labels=["channel", "fate"]
+    )
+    people = GaugeMetricFamily("kigen_balance_people", "Whom these concern", labels=["channel"])
+    for one in balances:
+        due.add_metric([one.channel], one.due)
+        people.add_metric([one.channel], one.people)
+        for fate in Fate:
+            fates.add_metric([one.channel, fate], getattr(one, fate))
+    yield due
+    yield fates
+    yield people
+    if balances:
+        day = hours.instant(balances[0].day, time(0)).timestamp()
+        yield GaugeMetricFamily("kigen_balance_day_seconds", "When the day that was counted last began, in UTC", day)
 
 
 def _since_the_beginning(counted: Mapping[str, int]) -> Iterator[Metric]:

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reminder.clock import monotonic, pause
 from reminder.conversation import call_flow, inbox
-from reminder.delivery import apply_receipts, record_bounces
-from reminder.domain.parsing.bounces import Bounce, named, read_report
+from reminder.delivery import apply_receipts, record_bounces, send_canaries
+from reminder.domain.parsing.bounces import Bounce, named, read_report, read_returned
 from reminder.errors import DatabaseNotReadyError, RefusedInputError
 from reminder.storage.auth.signed_links import is_bounces_mark
 from reminder.storage.db.row_security import Access, AccessScope
@@ -218,7 +218,7 @@ class BounceNotice(BaseModel):
 @router.post("/mail/bounce/{mark}", dependencies=[Depends(secret_address)])
 @declares()
 async def mail_bounce(request: Request, app: OpenApp) -> Response:
-    """Store a bounce: the report itself (RFC 3464), or a short JSON object.
+    """Store a bounce: the report itself (RFC 3464), or a short JSON object; or that a canary has come back.
 
     What is not about a mail of ours gets the same answer, so that nobody sends it again.
     """
@@ -227,9 +227,13 @@ async def mail_bounce(request: Request, app: OpenApp) -> Response:
 
     def keep() -> None:
         bounce = _read_notice(body) if is_json else read_report(body)
+        returned = frozenset[str]() if is_json or bounce is not None else read_returned(body)
         if bounce is not None:
             with app.writing() as uow:
                 record_bounces.keep(uow, bounce)
+        elif returned:
+            with app.writing() as uow:
+                send_canaries.keep_return(uow, returned)
 
     await _patiently(keep)
     return Response(status_code=204)

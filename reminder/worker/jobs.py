@@ -8,7 +8,9 @@ from datetime import datetime
 from reminder.channels.heartbeat import HeartbeatClient
 from reminder.conversation.inbox import act_on_replies
 from reminder.delivery import apply_receipts, ask_arrivals, reconciliation
+from reminder.delivery.send_canaries import CanarySettings, keep_canaries
 from reminder.delivery.sender import Sender
+from reminder.delivery.try_mail import try_mail
 from reminder.domain.model.people import ChannelName
 from reminder.domain.rules.digest_week import digest_is_due
 from reminder.enrolment.imports.service import process_next_batch
@@ -27,6 +29,7 @@ from reminder.storage.runtime.work_conditions import WorkCondition
 from reminder.upkeep import clock_step
 from reminder.upkeep.audit_job import run_audit
 from reminder.upkeep.contact_verification import verify_contacts, verify_some
+from reminder.upkeep.daily_balance import count_days, mail_week
 from reminder.upkeep.operator_alerts import OperatorContacts
 from reminder.upkeep.privacy.retention import apply_retention
 from reminder.upkeep.sender_change import note_sender_change
@@ -165,6 +168,25 @@ def _try_again(app: App, now: datetime) -> int:
     return count
 
 
+def _has_canaries(app: App, _now: datetime) -> bool:
+    return bool(app.rules.canary_channels)
+
+
+def _canaries(app: App, now: datetime) -> int:
+    settings = CanarySettings.of(
+        sms=app.settings.canary_sms, email=app.settings.canary_email, bounce_address=app.settings.bounce_address
+    )
+    return keep_canaries(app.units, now, settings, ask_arrivals.reporting(app.channels), app.loop.run)
+
+
+def _writes_to_operator(app: App) -> bool:
+    return app.settings.operator_email is not None
+
+
+def _mail_balance(app: App, now: datetime) -> int:
+    return mail_week(app.units, now, app.settings.operator_email or "")
+
+
 JOBS = (
     # Before everything else: it may have put off what the others look for.
     Job(
@@ -238,6 +260,18 @@ JOBS = (
         when(work_conditions.DIGEST_MISSING, only_if=lambda _app, now: digest_is_due(now)),
         lambda app, now: make_digests(app.units, now, links_of(app)),
     ),
+    Job("canaries", DueRule(is_always=True, only_if=_has_canaries), _canaries),
+    Job(
+        "balanced",
+        when(work_conditions.BALANCE_MISSING, work_conditions.BALANCE_UNSETTLED),
+        lambda app, now: count_days(app.units, now, ask_arrivals.reporting(app.channels).keys()),
+    ),
+    # After it, so that the last day of the week is in it.
+    Job(
+        "balance_mailed",
+        when(work_conditions.BALANCE_UNSENT, only_if=lambda app, now: _writes_to_operator(app) and digest_is_due(now)),
+        _mail_balance,
+    ),
     Job(
         "deleted",
         when(work_conditions.RETENTION_DUE),
@@ -306,9 +340,17 @@ def send(
 
     `codes`: only login codes, or (False) all but those.
     """
+    if codes is None:
+        try_mail_server(app)
     sending = sender(app, goes_on)
     sending.send_due(app.loop.run, channels, codes=codes)
     return sending.accepted
+
+
+def try_mail_server(app: App) -> bool:
+    """Find out whether mail leaves, if somebody waits for a login code; return whether it was tried."""
+    channels = app.channels if app.code_channels is None else app.code_channels
+    return try_mail(app.database, app.clock, channels.get(ChannelName.EMAIL), app.loop.run)
 
 
 def links_of(app: App) -> SignedLinks:

@@ -151,6 +151,8 @@ def test_the_example_of_the_help_works_as_it_stands(reminder: Terminal, path: li
             connection.execute("UPDATE groups SET trial_since = '2026-12-01 00:00:00'")
     if path == ["group", "resume"]:
         reminder.answer("group", "suspend", "1", "--why", "問い合わせ中")
+    if path == ["card", "take-back"]:
+        reminder.answer("card", "acknowledge", "4")
     if path == ["digest"]:
         reminder.answer("group", "add", "--name", "さくら苑", "--kind", "home")
     if path == ["enrol"]:
@@ -312,7 +314,7 @@ def test_a_pass_tells_what_is_due_and_the_lists_say_so(family: Terminal) -> None
     assert list(report) == [
         "clock_mended", "tried_again", "receipts", "reconciled", "weeks_begun", "answered", "arrivals_asked", "promises", "planned", "escalated",
         "sender_changed", "verified",
-        "words_checked", "failures_reported", "notified", "limits_told", "digests", "deleted", "sent", "sheets",
+        "words_checked", "failures_reported", "notified", "limits_told", "digests", "canaries", "balanced", "balance_mailed", "deleted", "sent", "sheets",
     ]  # fmt: skip
     [reminded] = family.answer("list", "reminders")
     assert (reminded["step"], reminded["due_on"], reminded["state"]) == ("d60", "2027-01-29", "open")

@@ -129,6 +129,10 @@ LOGS: dict[str, tuple[list[str], Prepare, str]] = {
     "card renew": (["1", "--expires", "2028-03-31", "--yes"], nothing, "card_renewed"),
     "card reopen": (["1"], acknowledged, "card_reopened"),
     "card retire": (["1"], nothing, "card_retired"),
+    "card apply": (["1"], nothing, "card_applied"),
+    "card ready": (["1"], nothing, "card_ready"),
+    "card book": (["1"], nothing, "card_unbooked"),
+    "card take-back": (["1"], acknowledged, "card_taken_back"),
     "token make": (["--group", "1", "--name", "台帳"], nothing, "token_made"),
     "token revoke": (["1"], with_token, "token_revoked"),
 }
@@ -144,6 +148,8 @@ LOGS_NOTHING = {
             "kinds",
             "languages",
             "preview",
+            "rules changes",
+            "rules check",
             "template",
             "new channel",
             "new kind",
@@ -155,6 +161,8 @@ LOGS_NOTHING = {
     **dict.fromkeys(("run-once", "serve", "tick", "web", "worker", "mail bounce"), WORKS),
     **dict.fromkeys(
         (
+            "balance",
+            "card life",
             "digest",
             "doctor",
             "fetch",

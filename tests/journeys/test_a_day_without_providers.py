@@ -3,6 +3,7 @@
 The real worker's passes on a stepped clock; Twilio, LINE and a mail server are at the other end of sockets.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ from reminder.channels.memory import MemoryChannel
 from reminder.clock import JAPAN, SteppedClock
 from reminder.domain.model.channels import registered
 from reminder.domain.model.people import ChannelName, GroupKind, Mode
+from reminder.domain.rules.evening_balance import Fate, total
 from reminder.simulate import SimulatedWorld
 from reminder.storage.crypto.keyring import new_key
 from reminder.storage.db.tables import Promise
+from reminder.storage.reminders import daily_balances
 from reminder.upkeep.health import assess
 from reminder.wiring import build_app, read_settings
 from tests.fakes import line as fake_line
@@ -130,6 +133,27 @@ def day(database_url: str, tmp_path: Path) -> Iterator[Day]:
         yield Day(village, twilio, line, smtp)
 
 
+FATES = {
+    "proven": "arrived",
+    "other_way": "other_way",
+    **dict.fromkeys(HANDED_TO, "to_human"),
+}
+
+
+def assert_adds_up(village: Village, promised: list[tuple[str, str, str, datetime | None]]) -> None:
+    """The balance of 24 March says of each promise what its own row says; it is there from seven o'clock on."""
+    with village.app.database.reading() as tx:
+        found = daily_balances.between(tx, date(2027, 3, 24), date(2027, 3, 24))
+    if village.now < japan("2027-03-24 19:00"):
+        assert found == []
+        return
+    whole = total(found, date(2027, 3, 24))
+    expected = Counter(FATES.get(state, "open") for _, state, _, _ in promised if state != "not_needed")
+    assert whole.due == sum(expected.values()) == sum(getattr(whole, fate) for fate in Fate)
+    assert whole.open + whole.not_known + whole.arrived == expected["open"] + expected["arrived"]
+    assert (whole.to_human, whole.other_way) == (expected["to_human"], expected["other_way"])
+
+
 @pytest.mark.parametrize("outage", OUTAGES)
 def test_everybody_is_told_by_six_when_all_providers_are_down_until_three(day: Day, outage: str) -> None:
     village = day.village
@@ -145,6 +169,7 @@ def test_everybody_is_told_by_six_when_all_providers_are_down_until_three(day: D
 
     found = day.promises()
     assert len(found) >= 9
+    assert_adds_up(village, found)
     to_people = [state for audience, state, _, _ in found if audience == "person"]
     assert to_people
     assert set(to_people) <= TOLD, found
@@ -163,6 +188,9 @@ def test_everybody_is_told_by_six_when_all_providers_are_down_until_three(day: D
         assert numbers[-1] == "+819000000007", "who has months left is the last"
     village.run_until("2027-03-24 21:15")
     assert {state for _, state, _, _ in day.promises()} <= TOLD
+    village.sleep_until("2027-03-24 21:30")
+    village.pass_once()
+    assert_adds_up(village, day.promises())
 
 
 @pytest.mark.parametrize("outage", OUTAGES)
@@ -173,6 +201,9 @@ def test_who_cannot_be_told_all_day_is_handed_to_the_operator_by_name(day: Day, 
     village.run_until("2027-03-24 18:15")
 
     to_people = [(state, at) for audience, state, _, at in day.promises() if audience == "person"]
+    village.sleep_until("2027-03-24 19:00")
+    village.pass_once()
+    assert_adds_up(village, day.promises())
     assert {state for state, _ in to_people} == {"operator"}, "no way works, so nobody around could be told"
     assert all(at is not None and at.astimezone(JAPAN) <= japan("2027-03-24 18:01") for _, at in to_people)
     assert "promises_open" in assess(village.app.units, village.now).troubles

@@ -16,7 +16,7 @@ from reminder.storage.db.session import KEYS, Database, Tx
 from reminder.storage.db.tables import Base, Message, Promise
 from reminder.storage.outbox import queue
 from reminder.storage.outbox.queue import MessageDraft
-from reminder.storage.registry import cards, contacts, groups, imports, people
+from reminder.storage.registry import card_lives, cards, contacts, groups, imports, people
 from reminder.storage.reminders import promises, reminders
 from reminder.storage.reminders.reminders import StepKey
 
@@ -119,6 +119,12 @@ class Rows:
     def reminder(self, card_id: int, step: str = "d30", *, expires_on: date = END, due_on: date = TODAY) -> int:
         key = StepKey(card_id, expires_on, step)
         return reminders.get_or_create(self.tx, {key: due_on}, NOW)[key]
+
+    def life(self, card_id: int, *, expires_on: date = END) -> int:
+        card_lives.make_appointment(self.tx, card_id, expires_on, None, on=TODAY, now=NOW)
+        found = card_lives.last_of(self.tx, card_id)
+        assert found is not None
+        return found.id
 
     def promise(self, reminder_id: int, addressee: str = "person", **more: Any) -> int:
         """A promise that a step is told by the end of today; `more` are its columns."""

@@ -1,5 +1,6 @@
 """The auditor: whatever is lost by hand in the database, it finds; and of what is as it should be it says nothing."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -311,12 +312,17 @@ def test_every_trouble_has_a_sentence_in_every_language_of_the_operator(family: 
     codes |= {"request_flood", "row_security_off", "promises_open", "people_not_told", "receipts_silent"}
     codes |= {"activity_log_changed", "rows_unsealed", "pass_in_future", "clock_stepped"}
     codes |= {f"channel_failing_{channel}" for channel in registered()}
-    for language in ("ja", "en"):
+    codes |= {"canary_missing_sms", "canary_missing_email"}
+    for language in ("ja", "en", "ja-easy"):
         sentences = family.app.rules.wording.of(language).section("trouble")
         said = {code: Trouble(code, 7).said(sentences) for code in codes}
 
         assert set(sentences) == {*codes, "channel_paused", "channel_failing"}
         assert [code for code, one in said.items() if one == code or "{" in one] == []
+    every = [family.app.rules.wording.of(language).section("trouble") for language in ("ja", "en", "ja-easy")]
+    for code in every[0]:
+        assert len({sentences[code] for sentences in every}) == 3, f"{code} is another language's"
+        assert len({frozenset(re.findall("{[a-z]+}", sentences[code])) for sentences in every}) == 1, code
 
 
 # ── clocks ──

@@ -140,8 +140,19 @@ def through_the_pages(do: Doing) -> None:
     for _ in range(2):
         do.at("POST /people/{person_id}/cards", f"/people/{ids['person_id']}/cards", **card)
         card["kind0"] = "driving_licence"
-    for name in ("acknowledge", "reopen", "assign", "retire"):
+    for name in ("acknowledge", "reopen", "assign"):
         do.at("POST /cards/{card_id}/{act}", f"/cards/{ids['card_id'] + 1}/{name}")
+    life, booked = f"/cards/{ids['card_id'] + 1}/life", {"appointment_on_year": "2027-01-20"}
+    for fields in (
+        {"act": "apply"},
+        {"act": "ready"},
+        {"act": "appointment", **booked},
+        {"act": "appointment", "none": "yes"},
+        {"act": "end", "reason": "lost"},
+        {"act": "step_back"},
+    ):
+        do.at("POST /cards/{card_id}/life", life, **fields)
+    do.at("POST /cards/{card_id}/{act}", f"/cards/{ids['card_id'] + 1}/retire")
     renew, day = f"/cards/{ids['card_id']}/renew", {"expires_era": "西暦", "expires_year": "2029", "expires_month": "2"}
     do.form("POST /cards/{card_id}/renew", renew, renew, expires_day="20", yes="yes", **day)
     do.at("POST /cards/{card_id}/erase", f"/cards/{ids['card_id'] + 1}/erase")
@@ -260,6 +271,16 @@ def by_programs(do: Doing) -> None:
     for name in ("acknowledge", "reopen"):
         do.call(f"POST /api/v1/cards/{{card_id}}/{name}", f"/cards/{number}/{name}")
     do.call("POST /api/v1/cards/{card_id}/assign", f"/cards/{number}/assign", {"contact_id": 1})
+    of_life = "POST /api/v1/cards/{card_id}/life"
+    for given in (
+        {"act": "apply"},
+        {"act": "ready"},
+        {"act": "appointment", "day": "2027-01-20"},
+        {"act": "appointment"},
+        {"act": "end"},
+        {"act": "step_back"},
+    ):
+        do.call(of_life, f"/cards/{number}/life", given)
     do.call("POST /api/v1/cards/{card_id}/renew", f"/cards/{number}/renew", {"expires": "2030-03-31"})
     do.call("POST /api/v1/cards/{card_id}/retire", f"/cards/{number}/retire")
     do.call("DELETE /api/v1/cards/{card_id}", f"/cards/{number}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reminder.domain.model.card_states import CardState, EndReason
 from reminder.domain.model.channels import registered
 from reminder.domain.model.messages import MessageState
 from reminder.domain.model.people import ContactState, Language, Role
@@ -33,6 +34,8 @@ BUILT = {
     "contact_state": list(ContactState),
     "unheard": [state for state in ContactState if state is not ContactState.CONFIRMED],
     "role": list(Role),
+    "life_state": list(CardState),
+    "end_reason": list(EndReason),
 }
 
 

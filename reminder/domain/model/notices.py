@@ -43,8 +43,8 @@ ALL_NOTICES: tuple[NoticeKind | UntoldKind, ...] = (*NoticeKind, *UntoldKind)
 
 # The texts sent to somebody who has answered, in [answers] of config/wording/.
 ANSWERS = (
-    "consent", "welcome", "declined", "done", "which", "later", "going", "family", "who", "thanks", "number", "unread",
-    "stopped", "stopped_one_way", "started", "wrong_person", "summer", "new_year",
+    "consent", "welcome", "declined", "done", "applied", "ready", "booked", "which", "later", "going", "family", "who",
+    "thanks", "number", "unread", "stopped", "stopped_one_way", "started", "wrong_person", "summer", "new_year",
 )  # fmt: skip
 
 # Those of them that are about the number itself, whoever is meant: they name nobody.

@@ -57,6 +57,18 @@ def read_report(mail: bytes) -> Bounce | None:
         return None
 
 
+def read_returned(mail: bytes) -> frozenset[str]:
+    """Return what may be references in the Message-ID of a mail that is no report; empty for any other mail.
+
+    A mailbox that sends a mail on leaves its Message-ID as it is.
+    """
+    try:
+        named = message_from_bytes(mail).get_all("Message-ID", [])
+        return frozenset(found[1].lower() for one in named[:2] for found in _MAIL_ID.finditer(str(one)[:_LONGEST]))
+    except Exception:  # noqa: BLE001  # as above
+        return frozenset()
+
+
 def _read(mail: Message) -> Bounce | None:
     parts = _parts_of_report(mail)
     reported = next((found for part in parts for found in _reported_statuses(part)), None)

@@ -75,7 +75,17 @@ _MONTH_NAMES = (
 )  # fmt: skip
 _ENGLISH_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _ENGLISH = re.compile(r"[a-z]{1,9}|[0-9]{1,4}", re.IGNORECASE)
-_ENGLISH_WHOLE = re.compile(r"[a-z0-9 .,/-]{1,40}", re.IGNORECASE)
+_ENGLISH_WHOLE = re.compile(r"[a-z0-9 .,:/()'’-]{1,60}", re.IGNORECASE)
+_SHORT_YEAR = re.compile(r"['’]([0-9]{2})(?![0-9])")
+# What stands around a date on a card, or is typed with it.
+_AROUND = frozenset(
+    ("the", "of", "on", "by", "to", "valid", "until", "till", "thru", "through", "expires", "expiry", "expiration",
+     "exp", "date", "ends", "end", "day")
+)  # fmt: skip
+_EIGHT_DIGITS = re.compile(r"([0-9]{2})[ ,./-]?([0-9]{2})[ ,./-]?([0-9]{4})")
+_JAPANESE_AND_WEEKDAY = re.compile(
+    r"(?P<date>[0-9０-９].*?)[ (（]*(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?[)） ]*", re.IGNORECASE
+)
 _MONTH_AND_YEAR = re.compile(r"(?P<month>0?[1-9]|1[0-2])[/.-](?P<year>(?:19|20|21)[0-9]{2})")
 _LABELS = ("有効期限", "有効期間", "満了日", "期限")
 
@@ -90,7 +100,7 @@ def read_date(text: str) -> date:
     its beginning: old cards carry 平成36年. Raises DateError when the text could mean several days, lacks a part, names
     a day that does not exist, or is no date.
     """
-    plain = _plain(_from_english(text) or text) if len(text) <= LONGEST else ""
+    plain = _plain(_from_english(text) or _without_english_weekday(text)) if len(text) <= LONGEST else ""
     label = next((one for one in _LABELS if plain.startswith(one)), "")
     plain = plain.removeprefix(label).lstrip("はが:") if label else plain
     # Folding can make a text longer.
@@ -107,7 +117,7 @@ def read_date(text: str) -> date:
 
 def _from_english(text: str) -> str | None:
     """Return a day or month that is written with an English month, or as 03/2027, in Japanese; None for other texts."""
-    plain = unicodedata.normalize("NFKC", text).strip()
+    plain = _SHORT_YEAR.sub(r"20\1", unicodedata.normalize("NFKC", text).strip())
     numbers = _MONTH_AND_YEAR.fullmatch(plain)
     if numbers is not None:
         return f"{numbers['year']}年{int(numbers['month'])}月"
@@ -118,15 +128,32 @@ def _from_english(text: str) -> str | None:
     for place, word in enumerate(words):
         if word in _MONTH_NAMES:
             months.append(_MONTHS.index(word[:3]) + 1)
-        elif word[:3] in _ENGLISH_WEEKDAYS and (len(word) == 3 or word.endswith("day")) and place == 0:
+        elif word[:3] in _ENGLISH_WEEKDAYS and (len(word) <= 5 or word.endswith("day")):
             weekday = f"({WEEKDAYS[_ENGLISH_WEEKDAYS.index(word[:3])]})"
         elif word.isdecimal():
             (years if len(word) == 4 else days).append(word)
-        elif not (word in ("st", "nd", "rd", "th") and place and words[place - 1].isdecimal()):
+        elif word not in _AROUND and not (word in ("st", "nd", "rd", "th") and place and words[place - 1].isdecimal()):
             return None
+    if len(months) == 1 and not years and len(days) == len([one for one in days if len(one) <= 2]) == 2:
+        # 31-Mar-27: which of the two is the year is asked.
+        day, year = (int(one) for one in days)
+        raise _question([(2000 + year, months[0], day), (2000 + day, months[0], year)])
     if len(months) != 1 or len(years) != 1 or len(days) > 1 or any(len(day) > 2 for day in days):
         return None
     return f"{years[0]}年{months[0]}月{f'{int(days[0])}日{weekday}' if days else ''}"
+
+
+def _without_english_weekday(text: str) -> str:
+    """Return 2027/3/31 of 2027/3/31 (Wed); a weekday that is another than that day's is left where it stands."""
+    found = _JAPANESE_AND_WEEKDAY.fullmatch(text)
+    if found is None:
+        return text
+    try:
+        day = _read_one(_plain(found["date"]))
+    except DateError:
+        return found["date"]
+    is_that = _ENGLISH_WEEKDAYS[day.weekday()] in text[len(found["date"]) :].lower()
+    return found["date"] if is_that else text
 
 
 _NAMES_ERA = re.compile(r"(?P<era>[令平昭大]|[RHST])(?:和|成|正)?[.・-]?[0-9元]", re.IGNORECASE)
@@ -149,6 +176,8 @@ def read_typed(text: str, *, field: str) -> date:
     try:
         return read_date(text)
     except DateError as unread:
+        if not unread.choices and (days := _day_or_month_first(text)):
+            raise DateError("date_ambiguous", field=field, choices=days) from None
         looks_like = forbidden(text)
         # Eight digits that nearly are a date are asked about as a date.
         is_nearly_a_date = unread.code != "date_unreadable" and looks_like in (
@@ -158,6 +187,15 @@ def read_typed(text: str, *, field: str) -> date:
         if looks_like is not None and not is_nearly_a_date:
             raise ForbiddenNumberError(field=field, looks_like=looks_like) from None
         raise DateError(unread.code, field=field, choices=unread.choices) from None
+
+
+def _day_or_month_first(text: str) -> list[date]:
+    """Return the days that eight digits mean as 31032027 or 03312027, in the years in which a card can end."""
+    found = _EIGHT_DIGITS.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    if found is None:
+        return []
+    one, two, year = (int(part) for part in found.groups())
+    return _likely_first(_existing([(year, one, two), (year, two, one)])) if year in LIKELY_YEARS else []
 
 
 def year_month_day(day: date) -> str:
@@ -213,7 +251,7 @@ def _plain(text: str) -> str:
     text = _DASH.sub("-", _MIDNIGHT.sub("", text))
     text = _KANJI_NUMBER.sub(_number, text)
     # "2026 3 31": joining these digits would make another number of them.
-    return re.sub(r"\s+", "", re.sub(r"(?<=[0-9])\s+(?=[0-9])", "/", text))
+    return re.sub(r"\s+", "", re.sub(r"(?<=[0-9])(?:\s*,\s*|\s+)(?=[0-9])", "/", text))
 
 
 def _number(kanji: re.Match[str]) -> str:

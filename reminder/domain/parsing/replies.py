@@ -33,6 +33,13 @@ class Intent(StrEnum):
     UNKNOWN = "unknown"
 
 
+class LifeWord(StrEnum):
+    """What a reply says that was done, short of the whole: a reply that says so is read as DONE."""
+
+    APPLIED = "applied"
+    COME = "come"  # the new one, or the word that it can be collected
+
+
 class Consent(StrEnum):
     """The answer to a request for consent."""
 
@@ -47,7 +54,7 @@ class ReplyRule:
     `whole`: plain replies that mean it. `holds`: found in a reply that means it, `unless` the other is found too.
     """
 
-    intent: Intent
+    intent: Intent | LifeWord
     whole: frozenset[str]
     holds: re.Pattern[str]
     unless: re.Pattern[str]
@@ -62,13 +69,14 @@ class ReplyRules:
     """The rules of config/replies.toml.
 
     `consent`: the plain replies that mean yes, or no, to a request for consent. `both`, `everyone`: those that mean
-    each of two, or each of any number, to a question with choices.
+    each of two, or each of any number, to a question with choices. `life`: what says that only a part is done.
     """
 
     spoken: tuple[ReplyRule, ...]
     consent: Mapping[Consent, frozenset[str]]
     both: frozenset[str] = frozenset()
     everyone: frozenset[str] = frozenset()
+    life: tuple[ReplyRule, ...] = ()
 
 
 _NEVER = re.compile(r"(?!)")
@@ -78,10 +86,9 @@ _SPOKEN = tuple(intent for intent in Intent if intent not in (Intent.NUMBER, Int
 def read_rules(table: Mapping[str, object]) -> ReplyRules:
     """Return the rules of the parsed config/replies.toml; raises SettingsError naming the entry."""
     for name in table:
-        if name not in (*_SPOKEN, CONSENT, CHOICE):
-            raise SettingsError(
-                f"{FILE}: [{name}]", f"remove it; there are only {', '.join((*_SPOKEN, CONSENT, CHOICE))}"
-            )
+        if name not in (*_SPOKEN, *LifeWord, CONSENT, CHOICE):
+            known = ", ".join((*_SPOKEN, *LifeWord, CONSENT, CHOICE))
+            raise SettingsError(f"{FILE}: [{name}]", f"remove it; there are only {known}")
     asked = table.get(CONSENT)
     consent = {}
     for said in Consent:
@@ -89,7 +96,8 @@ def read_rules(table: Mapping[str, object]) -> ReplyRules:
     # A file of one's own that was made for an earlier version has no such section.
     choice = table.get(CHOICE, {"both": [], "all": []})
     spoken = tuple(_read_rule(intent, table.get(intent)) for intent in _SPOKEN)
-    return ReplyRules(spoken, consent, _words(choice, CHOICE, "both"), _words(choice, CHOICE, "all"))
+    life = tuple(_read_rule(word, table.get(word, {})) for word in LifeWord)
+    return ReplyRules(spoken, consent, _words(choice, CHOICE, "both"), _words(choice, CHOICE, "all"), life)
 
 
 def _words(section: object, name: str, entry: str) -> frozenset[str]:
@@ -99,7 +107,7 @@ def _words(section: object, name: str, entry: str) -> frozenset[str]:
     return frozenset(map(plain, words))
 
 
-def _read_rule(intent: Intent, row: object) -> ReplyRule:
+def _read_rule(intent: Intent | LifeWord, row: object) -> ReplyRule:
     if not isinstance(row, Mapping):
         raise SettingsError(f"{FILE}: [{intent}]", "add this section")
     lists = {name: row.get(name, []) for name in ("whole", "holds", "unless")}
@@ -205,13 +213,28 @@ def read(text: str, rules: ReplyRules) -> Intent:
     for whole in (said, _LAST_PARTICLE.sub("", said)):
         for rule in rules.spoken:
             if whole in rule.whole:
-                return rule.intent
-    fitting = [rule.intent for rule in rules.spoken if rule.fits(said)]
+                return Intent(rule.intent)
+        if any(whole in rule.whole for rule in rules.life):
+            return Intent.DONE
+    fitting = [Intent(rule.intent) for rule in rules.spoken if rule.fits(said)]
+    if Intent.DONE not in fitting and any(rule.fits(said) for rule in rules.life):
+        # In its place among the intents: before thanks.
+        fitting = sorted([*fitting, Intent.DONE], key=list(Intent).index)
     if Intent.GOING in fitting and Intent.LATER in fitting:
         fitting.remove(Intent.LATER)  # "not yet, I will go on Monday"
     if Intent.DONE in fitting and {Intent.LATER, Intent.GOING} & {*fitting}:
         return Intent.UNKNOWN
     return fitting[0] if fitting else Intent.UNKNOWN
+
+
+def life_word(text: str, rules: ReplyRules) -> LifeWord | None:
+    """Return what a reply that is read as DONE says was done, None for the whole."""
+    said = plain(text[:LONGEST])
+    for whole in (said, _LAST_PARTICLE.sub("", said)):
+        for rule in rules.life:
+            if whole in rule.whole:
+                return LifeWord(rule.intent)
+    return next((LifeWord(rule.intent) for rule in rules.life if rule.fits(said)), None)
 
 
 _LAST_PARTICLE = re.compile(r"(?<=.)(よ|ね|よね|わ|わよ|さ)$")

@@ -1,13 +1,16 @@
 """The escalation policy: who is asked next when nobody answers, and how an answer changes a plan."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from reminder.domain.model.card_states import NOT_BEGUN, CardState, LifeDays
 from reminder.domain.model.people import Audience, Copies, Mode, Role
 from reminder.domain.rules import hours
+from reminder.domain.rules.next_step import EXPECTED_AFTER
 from reminder.domain.rules.preferences import NEAR_FROM, Preferences
 from reminder.domain.rules.recipients import Recipient, RecipientSet
+from reminder.domain.rules.schedule_model import SendingDays
 from reminder.domain.rules.steps import AddedStep, Plan, Step, StepText, rule_for_text
 
 # The interval at which a carer is asked for the new date of an acknowledged card.
@@ -16,6 +19,13 @@ BETWEEN_ASKING = timedelta(days=14)
 # A person who says "I will go" is reminded again after a week, if no new date came.
 AFTER_GOING = timedelta(days=7)
 AFTER_LATER = timedelta(days=3)
+
+# What was to come, or to be collected, is asked about for so long.
+ASKED_FOR = timedelta(days=28)
+# Before the last day on which something can be collected, and before an appointment, in days.
+_BEFORE_COLLECTING, _BEFORE_VISIT = (7, 1), (7, 1)
+# So long after an appointment somebody may record what came of it, before the schedule goes on.
+AFTER_VISIT = timedelta(days=3)
 
 # The escalation level once the last human was asked without an answer. The card is red until somebody answers.
 NOBODY_LEFT = 99
@@ -47,6 +57,12 @@ class Progress:
     escalation_level: int = 0
     assigned_on: date | None = None
     assigned_to: int | None = None  # a contact's id
+    life: LifeDays = NOT_BEGUN
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether somebody has begun: nobody is asked why nothing happens."""
+        return self.life.state.is_waiting or self.life.appointment_on is not None
 
 
 def patience(expires_on: date, today: date) -> timedelta:
@@ -62,7 +78,8 @@ def plan_after_answers(plan: Plan, progress: Progress, expires_on: date, mode: M
     """Return the plan as the answers change it.
 
     An acknowledged card has no reminders before its end; its new date is asked for every fortnight. After the end the
-    schedule goes on, and its texts ask whether the card was renewed: an answer may have been a mistake. `on_holidays`:
+    schedule goes on, and its texts ask whether the card was renewed: an answer may have been a mistake. Where somebody
+    has applied, or has an appointment, the next act is reminded of, and not the one that is done. `on_holidays`:
     the group wants reminders on Sundays and holidays too.
     """
     if progress.acknowledged_on is not None:
@@ -73,6 +90,7 @@ def plan_after_answers(plan: Plan, progress: Progress, expires_on: date, mode: M
             asking.append(Step(name, on, _OUT, added=AddedStep.DONE))
             day += BETWEEN_ASKING
         return (*asking, *(step for step in plan if step.on > expires_on))
+    plan = _plan_under_way(plan, progress.life, expires_on, SendingDays(mode, on_holidays))
     extra = []
     if progress.remind_on is not None:
         name = f"{AddedStep.AGAIN}{progress.remind_on:%Y%m%d}"
@@ -87,12 +105,48 @@ def plan_after_answers(plan: Plan, progress: Progress, expires_on: date, mode: M
     return tuple(sorted((*extra, *plan), key=lambda step: step.on)) if extra else plan
 
 
+def _plan_under_way(plan: Plan, life: LifeDays, expires_on: date, days: SendingDays) -> Plan:
+    """Return the plan with the steps of what has begun in place of those that ask for what is done."""
+    steps, until = list(plan), date.min
+    if life.state is CardState.APPLIED:
+        assert life.since is not None
+        asked = life.expected_by or life.since + EXPECTED_AFTER
+        until = max(expires_on, asked + ASKED_FOR)
+        steps = [_added(AddedStep.COME, day, days.on_or_after(day)) for day in _every_fortnight(asked, until)]
+    elif life.state is CardState.READY_TO_COLLECT:
+        assert life.since is not None
+        until = life.collect_by or max(expires_on, life.since + ASKED_FOR)
+        last = [until - timedelta(days=before) for before in _BEFORE_COLLECTING if life.collect_by is not None]
+        asked_on = {*_every_fortnight(life.since + timedelta(days=7), until), *last}
+        steps = [_added(AddedStep.COLLECT, day, days.on_or_before(day)) for day in sorted(asked_on) if day > life.since]
+    # What is asked again and again may have been a mistake, or forgotten: after that the schedule goes on.
+    steps += [step for step in plan if until < step.on] if until > date.min else []
+    if life.appointment_on is not None:
+        booked = life.appointment_on
+        visit = [booked - timedelta(days=before) for before in _BEFORE_VISIT]
+        after = [step for step in steps if step.on > booked + AFTER_VISIT]
+        steps = [_added(AddedStep.VISIT, day, days.on_or_before(day)) for day in visit]
+        steps = [step for step in steps if life.since is None or step.on > life.since] + after
+    return tuple(sorted(steps, key=lambda step: step.on))
+
+
+def _every_fortnight(first: date, until: date) -> Iterator[date]:
+    day = first
+    while day <= until:
+        yield day
+        day += BETWEEN_ASKING
+
+
+def _added(which: AddedStep, day: date, on: date) -> Step:
+    return Step(f"{which}{day:%Y%m%d}", on, frozenset(Audience), added=which)
+
+
 def is_wanted(copies: Copies, step: Step, said: StepText, expires_on: date) -> bool:
     """Return whether a member with this choice of copies is sent this step. The question for a new date always is.
 
     `said`: the text of the step. A text that holidays pulled forward is as near the end as its words say.
     """
-    if copies is Copies.ALL or step.added in (AddedStep.DONE, AddedStep.TAKEN):
+    if copies is Copies.ALL or step.added not in (None, AddedStep.AGAIN):
         return True
     return copies is Copies.NEAR and (step.on >= expires_on - NEAR_FROM or said.is_near_end)
 

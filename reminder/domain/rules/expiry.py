@@ -1,8 +1,8 @@
 """The dates of a card from the known facts: computed, or read from the card and checked for plausibility."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 from reminder.domain.model.card_kinds import (
     CARD,
@@ -12,6 +12,8 @@ from reminder.domain.model.card_kinds import (
     CardBirthdays,
     CardKind,
     CertificateBirthdays,
+    Confidence,
+    LastsYears,
     LicenceBirthdays,
     OnlyTheCardSays,
     OpensAroundBirthday,
@@ -36,7 +38,7 @@ class KnownDates:
     For a certificate `issued` is its own day of issue or renewal, and `card_expires_on` is the date printed on the
     card. `expires_on` was read from the card and overrides anything computed. `special_period`: the residence renewal
     was applied for in time and is not decided yet. `years`: the term of a licence or passport that has not the longest
-    one.
+    one. `is_first`: a licence that is the first or was added, not renewed; None: not known.
     """
 
     issued: date | None = None
@@ -49,6 +51,7 @@ class KnownDates:
     user_certificate_expires_on: date | None = None
     replaces: date | None = None
     years: int | None = None
+    is_first: bool | None = None
     today: date | None = None
 
 
@@ -64,6 +67,7 @@ class Expiry:
     certificate_expires_on: date | None
     opens_on: date | None
     grace_ends_on: date | None
+    # The last day on which something can be done: before the end where it closes with the counters.
     last_counter_day: date
     # The grace is promised for certificates; whether it covers a card that ends the same day is not confirmed.
     grace_unconfirmed: bool = False
@@ -73,6 +77,10 @@ class Expiry:
     if_renewed_early: date | None = None
     # Set where the rules compute another date than the one that was read.
     worked_out: date | None = None
+    # Set where a licence would last until then if it was renewed and is not the first.
+    if_a_renewal: date | None = None
+    # The rule of the day of issue is not confirmed by any source.
+    rule_unconfirmed: bool = False
 
     def ends_on(self, key: str) -> date | None:
         """Return the end of the card or certificate of this kind."""
@@ -82,23 +90,68 @@ class Expiry:
 def work_out(kinds: Mapping[str, CardKind], key: str, known: KnownDates) -> Expiry:
     """Return the end dates that follow from the known facts, and the dates that follow from an end that was read.
 
-    Raises RefusedInputError, codes issue_date_needed, birth_date_needed, residence_needed, only_the_card_says and
-    dates_contradict; UnknownChoiceError; and, as check_plausibility, NeedsConfirmationError.
+    Raises RefusedInputError, codes issue_date_needed, birth_date_needed, received_date_needed, residence_needed,
+    only_the_card_says, age_not_of_kind and dates_contradict; UnknownChoiceError; and, as check_plausibility,
+    NeedsConfirmationError.
     """
     if key not in kinds:
         raise UnknownChoiceError(field="kind", choices=list(kinds))
     _refuse_contradictions(key, known)
-    check_plausibility(key, known)
+    check_plausibility(key, known, kinds[key])
     if known.special_period:
         return _in_special_period(known)
     return _of_my_number(kinds, key, known) if key in MY_NUMBER else _of_another(kinds[key], known)
 
 
-def check_plausibility(key: str, known: KnownDates) -> None:
+# What is used to work out an end, of which kinds: anything else would be ignored, and looks as if it counted.
+_CERTIFICATES = (USER_CERTIFICATE, SIGNATURE_CERTIFICATE)
+
+
+def refuse_unused(kinds: Mapping[str, CardKind], key: str, known: KnownDates) -> None:
+    """Raise RefusedInputError, code input_unused, for a known fact that decides nothing about this kind.
+
+    Raises UnknownChoiceError for a kind that does not exist.
+    """
+    if key not in kinds:
+        raise UnknownChoiceError(field="kind", choices=list(kinds))
+    lasts = kinds[key].on(known.issued or date.max).lasts
+    by_birthday = isinstance(lasts, CardBirthdays | CertificateBirthdays | LicenceBirthdays)
+    by_age = isinstance(lasts, LastsYears) and (lasts.of_minors is not None or lasts.until_age > 0)
+    uses = {
+        "born": by_birthday or by_age,
+        "received": key == CARD,
+        "residence_until": key in MY_NUMBER,
+        "special_period": key in MY_NUMBER,
+        "card_expires": key in _CERTIFICATES,
+        "user_certificate_expires": key == SIGNATURE_CERTIFICATE,
+        "replaces": key in _CERTIFICATES,
+        "years": isinstance(lasts, LicenceBirthdays | LastsYears),
+        "is_first": isinstance(lasts, LicenceBirthdays),
+    }
+    given = {
+        "born": known.born,
+        "received": known.received,
+        "residence_until": known.residence_until,
+        "special_period": known.special_period or None,
+        "card_expires": known.card_expires_on,
+        "user_certificate_expires": known.user_certificate_expires_on,
+        "replaces": known.replaces,
+        "years": known.years,
+        "is_first": known.is_first,
+    }
+    for field, value in given.items():
+        if value is not None and not uses[field]:
+            raise RefusedInputError("input_unused", field=field)
+
+
+def check_plausibility(key: str, known: KnownDates, kind: CardKind | None = None) -> None:
     """Raise NeedsConfirmationError where a date that was read is implausible.
 
-    Codes: age_impossible, a My Number Card that would end at 25 to 27; not_a_birthday, an end that follows from none.
+    Codes: age_impossible, a My Number Card that would end at 25 to 27; not_a_birthday, an end that follows from none;
+    age_not_of_kind, where `kind` is given and is only for holders of another age at that end.
     """
+    if kind is not None and known.expires_on and known.born and not _is_of_age(kind, known.born, known.expires_on):
+        raise NeedsConfirmationError("age_not_of_kind", field="born")
     end, born = known.expires_on, known.born
     if end is None or born is None or end == known.residence_until:
         return
@@ -118,6 +171,12 @@ def check_plausibility(key: str, known: KnownDates) -> None:
     }
     if key in from_birthday and end not in {*from_birthday[key], known.card_expires_on}:
         raise NeedsConfirmationError("not_a_birthday", field="expires")
+
+
+def _is_of_age(kind: CardKind, born: date, end: date) -> bool:
+    """Return whether a kind is for holders of this age at its end."""
+    lasts = kind.lasts
+    return not isinstance(lasts, LicenceBirthdays) or lasts.from_age <= validity.age(born, end) <= lasts.to_age
 
 
 def _birthdays(born: date, year: int) -> set[date]:
@@ -169,7 +228,23 @@ def _card_end(kind: CardKind, known: KnownDates) -> date:
     lasts = kind.on(known.received or issued).lasts
     if not isinstance(lasts, CardBirthdays):
         raise RefusedInputError("only_the_card_says", field="expires")
-    return min(validity.card_ends_on(lasts, issued, born, known.received), known.residence_until or date.max)
+    end = validity.card_ends_on(lasts, issued, born, known.received)
+    if known.received is None and end != _earliest_end(kind, issued, born):
+        # The age on the day on which the application was received decides, and a card is made weeks later.
+        raise RefusedInputError("received_date_needed", field="received")
+    return min(end, known.residence_until or date.max)
+
+
+# A card is made at most so long after its application was received.
+LONGEST_MAKING = timedelta(days=62)
+
+
+def _earliest_end(kind: CardKind, issued: date, born: date) -> date:
+    """Return the end of a card whose application was received as early as it can have been."""
+    received = max(issued - LONGEST_MAKING, born)
+    lasts = kind.on(received).lasts
+    assert isinstance(lasts, CardBirthdays)
+    return validity.card_ends_on(lasts, issued, born, received)
 
 
 def _certificate_end(
@@ -179,6 +254,8 @@ def _certificate_end(
     lasts = kinds[key].on(issued).lasts
     if not isinstance(lasts, CertificateBirthdays):
         raise RefusedInputError("only_the_card_says", field="expires")
+    if validity.age(born, issued) < lasts.from_age:
+        raise RefusedInputError("age_not_of_kind", field="born")
     caps = [card_end, known.residence_until]
     if key == SIGNATURE_CERTIFICATE:
         caps.append(known.user_certificate_expires_on)
@@ -243,9 +320,19 @@ def _of_another(kind: CardKind, known: KnownDates) -> Expiry:
         certificate_expires_on=None,
         opens_on=validity.opens_on(end, kind.opens, born),
         grace_ends_on=None,
-        last_counter_day=hours.last_counter_day(legal_end),
+        last_counter_day=hours.last_counter_day(legal_end) if kind.closes_with_counters else legal_end,
         worked_out=by_rule if by_rule not in (end, legal_end) else None,
+        if_a_renewal=_if_a_renewal(kind, known, end),
+        rule_unconfirmed=not known.expires_on and kind.on(known.issued or end).confidence is Confidence.UNCONFIRMED,
     )
+
+
+def _if_a_renewal(kind: CardKind, known: KnownDates, end: date) -> date | None:
+    """Return the later end that a licence would have if it was renewed, where that is not known and makes one."""
+    if not isinstance(kind.lasts, LicenceBirthdays) or known.is_first is not None or known.expires_on:
+        return None
+    renewed = _end_by_rule(kind, replace(known, is_first=False))
+    return renewed if renewed != end else None
 
 
 def _end_by_rule(kind: CardKind, known: KnownDates) -> date:
@@ -255,11 +342,18 @@ def _end_by_rule(kind: CardKind, known: KnownDates) -> date:
         case OnlyTheCardSays():
             raise RefusedInputError("only_the_card_says", field="expires")
         case LicenceBirthdays():
-            return validity.licence_ends_on(*_needed(known), known.years)
+            issued, born = _needed(known)
+            end = validity.licence_ends_on(issued, born, known.years, is_first=known.is_first)
+            if not _is_of_age(kind, born, end):
+                raise RefusedInputError("age_not_of_kind", field="born")
+            return end
         case CardBirthdays(birthdays=birthdays) | CertificateBirthdays(birthdays=birthdays):
             return validity.nth_birthday_after(*_needed(known), birthdays)
         case fixed:
-            return validity.ends_after(fixed, known.issued, known.years)
+            end_of_period = validity.ends_after(fixed, known.issued, known.years, known.born)
+            if end_of_period is None:
+                raise RefusedInputError("only_the_card_says", field="expires")
+            return end_of_period
 
 
 def _needed(known: KnownDates) -> tuple[date, date]:

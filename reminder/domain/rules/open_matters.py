@@ -18,9 +18,13 @@ class MatterState(StrEnum):
     UNANSWERED = "unanswered"  # everybody was asked and nobody has answered: the latest day to begin
     ENDED = "ended"  # the end
     LATE = "late"  # the latest day to begin, which has passed
+    COLLECT = "collect"  # ready: the day until which it is to be collected
+    VISIT = "visit"  # the day of an appointment
+    ASK = "ask"  # applied for: the day by which it was to come
     BEGIN = "begin"  # a new one takes its time: the latest day to begin
     COUNTER = "counter"  # done at once: the last day on which a counter is open
     ARRIVES = "arrives"  # comes by itself: the end, by which it must have come
+    WAIT = "wait"  # applied for: the day by which it is expected
     FORM = "form"  # the day by which the sealed form of the office must be there
     OPENS = "opens"  # the day from which somebody can act
 
@@ -46,6 +50,9 @@ def open_matters(
     if step.act is NextAct.NEW_DATE:
         return []
     is_today = first <= today <= last
+    if step.act.is_under_way:
+        # What has begun is not begun once more: it is waited for, collected, or kept as an appointment.
+        return [OpenMatter(MatterState(step.act.value), step.day)] if is_today or first <= step.day <= last else []
     if step.act.is_after_end:
         return [OpenMatter(MatterState.ENDED, dates.expires_on)] if is_today else []
     found = []

@@ -55,6 +55,11 @@ class PromisedMessage:
         return self.state in (MessageState.ACCEPTED, MessageState.UNKNOWN) and not self.is_proof
 
     @property
+    def may_have_left(self) -> bool:
+        """Whether it has left, or may have."""
+        return self.state in (MessageState.SENDING, MessageState.UNKNOWN, MessageState.ACCEPTED, MessageState.DELIVERED)
+
+    @property
     def has_failed(self) -> bool:
         """Whether it ended as refused or returned: its failure is told by itself."""
         return self.state in (MessageState.FAILED, MessageState.UNDELIVERED)

@@ -30,14 +30,16 @@ def dates_of(
     renewed first, and has neither window nor grace.
     """
     grace_ends_on = validity.grace_ends_on(expires_on)
+    over_after = validity.moved_past_holidays(expires_on) if kind.moves_past_holidays else expires_on
     outlasts_card = kind.grace is Grace.UNCONFIRMED or (carrier_ends_on is not None and carrier_ends_on < grace_ends_on)
     has_grace = kind.grace is not Grace.NONE and insurance and not is_bound and (card_grace or not outlasts_card)
     return CardDates(
         opens_on=None if is_bound else validity.opens_on(expires_on, kind.opens),
         expires_on=expires_on,
-        over_after=validity.moved_past_holidays(expires_on) if kind.moves_past_holidays else expires_on,
+        over_after=over_after,
         grace_ends_on=grace_ends_on if has_grace else None,
-        last_counter_day=hours.last_counter_day(expires_on),
+        last_counter_day=hours.last_counter_day(expires_on) if kind.closes_with_counters else expires_on,
+        closes_with_counters=kind.closes_with_counters,
         # A card that ends with a residence period is extended at the counter, once that period is renewed.
         lead_days=0 if is_bound else kind.replacement_days,
         arrives=kind.comes_by_itself,

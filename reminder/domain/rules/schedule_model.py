@@ -19,8 +19,9 @@ class CardDates:
     """The dates of a card that a plan is computed from.
 
     `opens_on` is None where no such day is known, `grace_ends_on` where no grace is promised. `over_after`: the last
-    day on which it is valid by law, where that moves past holidays. `lead_days`: how long a new one takes from the day
-    on which somebody begins. `arrives`: it comes without an application.
+    day on which it is valid by law, where that moves past holidays. `last_counter_day`: the last open day up to the
+    end; the end itself where nothing depends on counters. `lead_days`: how long a new one takes from the day on which
+    somebody begins. `arrives`: it comes without an application.
     """
 
     opens_on: date | None
@@ -30,6 +31,16 @@ class CardDates:
     last_counter_day: date
     lead_days: int = 0
     arrives: bool = False
+    closes_with_counters: bool = True
+
+    def open_from(self, day: date) -> date:
+        """Return the first day from this one on which something can be done at the place of its renewal."""
+        return hours.counter_day_on_or_after(day) if self.closes_with_counters else day
+
+    @property
+    def acts_from(self) -> date | None:
+        """The first day on which something can be done: of an opening on a closed day the next open one."""
+        return None if self.opens_on is None else self.open_from(self.opens_on)
 
     @cached_property
     def begin_by(self) -> date:
@@ -42,9 +53,10 @@ class CardDates:
             return self.expires_on
         if self.lead_days == 0:
             return self.last_counter_day
-        day = hours.last_counter_day(self.last_counter_day - timedelta(days=self.lead_days))
+        day = self.last_counter_day - timedelta(days=self.lead_days)
+        day = hours.last_counter_day(day) if self.closes_with_counters else day
         if self.opens_on is not None and day < self.opens_on:
-            return min(hours.counter_day_on_or_after(self.opens_on), self.last_counter_day)
+            return min(self.open_from(self.opens_on), self.last_counter_day)
         return day
 
     @cached_property

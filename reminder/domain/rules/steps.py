@@ -34,6 +34,14 @@ class Stage(StrEnum):
     POST = "post"  # the grace has ended
     DONE = "done"  # the card was acknowledged: the new date is asked for
     TAKEN = "taken"  # somebody is assigned, and no new date has come
+    COME = "come"  # somebody has applied: has the new one, or the word that it can be collected, come?
+    COLLECT = "collect"  # it can be collected
+    VISIT = "visit"  # there is an appointment
+
+    @property
+    def is_of_life(self) -> bool:
+        """Whether it is about an act after the first one, and not about the end."""
+        return self in (Stage.COME, Stage.COLLECT, Stage.VISIT)
 
     @property
     def is_after_end(self) -> bool:
@@ -212,6 +220,9 @@ class AddedStep(StrEnum):
     DONE = "done"  # the new date is asked for
     TAKEN = "taken"  # the assigned contact is asked for the result
     AGAIN = "again"  # the person is reminded once more
+    COME = "come"  # it was applied for: has it come?
+    COLLECT = "collect"  # it can be collected
+    VISIT = "visit"  # there is an appointment
 
 
 def is_allowed_name(name: str) -> bool:

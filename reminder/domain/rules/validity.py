@@ -148,12 +148,23 @@ def special_period_ends_on(residence_until: date) -> date:
     return plus_months(residence_until, SPECIAL_PERIOD_MONTHS)
 
 
-def licence_ends_on(issued: date, born: date, years: int | None = None) -> date:
+# Who gets a licence for the first time, or adds another, gets it for so many birthdays.
+FIRST_LICENCE_BIRTHDAYS = 3
+
+
+def licence_ends_on(issued: date, born: date, years: int | None = None, *, is_first: bool | None = None) -> date:
     """Return the end of a licence: a month after the birthday that many years on, before any move past holidays.
 
     `years`: 3 where the holder has not the long term of 5. At 70 it is 4 and from 71 on 3 at most. A renewal in the
     month before the birthday counts from that birthday. Source: Road Traffic Act, art. 92-2 note 5 and art. 101.
+
+    `is_first`: a first or additional licence ends a month after the third birthday after issue, also where it is issued
+    in the month before a birthday; None where that is not known, and of the two ends that a licence of three years may
+    then have the earlier is taken. Source: menkyo-web.com.
     """
+    if is_first or (is_first is None and years == FIRST_LICENCE_BIRTHDAYS):
+        first = plus_months(nth_birthday_after(issued, born, FIRST_LICENCE_BIRTHDAYS), 1)
+        return first if is_first else min(first, licence_ends_on(issued, born, years, is_first=False))
     upcoming = nth_birthday_after(issued - ONE_DAY, born, 1)
     counted_from = upcoming if issued >= plus_months(upcoming, -1) else birthday(born, upcoming.year - 1)
     at_age = age(born, counted_from)
@@ -169,14 +180,23 @@ def moved_past_holidays(ends_on: date) -> date:
     return hours.counter_day_on_or_after(ends_on)
 
 
-def ends_after(lasts: LastsYears | LastsMonths | LastsUntil, issued: date, years: int | None = None) -> date:
+def ends_after(
+    lasts: LastsYears | LastsMonths | LastsUntil, issued: date, years: int | None = None, born: date | None = None
+) -> date | None:
     """Return the end of a kind that lasts a fixed time from its issue, or to a fixed day of the year.
 
-    `years`: a term shorter than the longest.
+    `years`: a term shorter than the longest. `born`: of the holder, where a minor's lasts less. None where only the
+    paper tells of which of two periods it is.
     """
     match lasts:
-        case LastsYears(years=longest):
-            return plus_months(issued, 12 * min(years or longest, longest))
+        case LastsYears(years=longest, of_minors=of_minors, until_age=until_age):
+            if born is not None and of_minors is not None and age(born, issued) < lasts.adult_at:
+                longest = of_minors
+            end = plus_months(issued, 12 * min(years or longest, longest))
+            if born is not None and age(born, issued) < until_age:
+                # A birthday on 29 February counts as the 28th in common years (Immigration Act, art. 19-5).
+                return min(end, birthday(born, born.year + until_age) - ONE_DAY)
+            return end
         case LastsMonths(months=months, to=to):
             last = plus_months(issued, months) - ONE_DAY
             end_of_month = month_end(last.year, last.month)
@@ -185,6 +205,10 @@ def ends_after(lasts: LastsYears | LastsMonths | LastsUntil, issued: date, years
             return end_of_month if to == "month_end" else last.replace(day=1) - ONE_DAY
         case LastsUntil(until=until):
             this_year = until.of(issued.year)
-            return this_year if this_year > issued else until.of(issued.year + 1)
+            end = this_year if this_year > issued else until.of(issued.year + 1)
+            left = (end - issued).days
+            if left < lasts.early_days:
+                return until.of(end.year + 1)
+            return None if left < lasts.unsure_days else end
         case _:
             assert_never(lasts)

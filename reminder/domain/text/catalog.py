@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, lru_cache
 from itertools import product
@@ -13,8 +13,9 @@ from reminder.domain.model.card_kinds import CardKind
 from reminder.domain.model.languages import LanguageFacts, read_facts
 from reminder.domain.model.notices import ALL_NOTICES, ANSWERS
 from reminder.domain.model.people import Audience, ConsentHow, Language, Mode, Role
+from reminder.domain.rules.next_step import NextAct
 from reminder.domain.rules.open_matters import MatterState
-from reminder.domain.rules.steps import NEEDED_STAGES, NEEDED_STAGES_OF_GRACE, StepText, by_fitness
+from reminder.domain.rules.steps import NEEDED_STAGES, NEEDED_STAGES_OF_GRACE, Stage, StepText, by_fitness
 from reminder.domain.text import furigana
 from reminder.errors import SettingsError
 
@@ -38,7 +39,7 @@ VOICES = ("standard", "elderly", "carer")
 WITHOUT_INSURANCE, COMPUTED = "a7_without_insurance", "computed"
 WITHOUT_STEP = (WITHOUT_INSURANCE, COMPUTED)
 
-PLACEHOLDERS = frozenset({"date", "lastopen", "grace", "office", "call", "who", "thing", "both"})
+PLACEHOLDERS = frozenset({"date", "lastopen", "grace", "office", "call", "who", "thing", "both", "helper", "by"})
 
 # The texts of each kind in a language, and their placeholders.
 _OFFICE = frozenset({"office"})
@@ -46,7 +47,8 @@ KIND_WORDS = {
     **dict.fromkeys(
         ("name", "thing", "asked", "stands", "validity", "place", "bring", "proxy", "stops"), frozenset[str]()
     ),
-    **dict.fromkeys(("to_do", "ahead", "late", "after", "elder_to_do", "elder_after"), _OFFICE),
+    **dict.fromkeys(("to_do", "ahead", "late", "after"), _OFFICE),
+    **dict.fromkeys(("elder_to_do", "elder_after"), _OFFICE | {"helper"}),
 }
 
 _SECTIONS = (
@@ -64,9 +66,14 @@ LIMITS = ("daily_cap", "repeated", "unusual_day")
 # The repeated texts to a carer while a card's new date is awaited.
 AGAIN = ("done", "taken")
 
+# The texts once somebody has begun: by stage, and for what is collected by no fixed day.
+LIFE_TEXTS = (*(stage for stage in Stage if stage.is_of_life), "collect_any")
+
 # Printed leaflets, and their placeholders.
 SHEETS = ("welcome", "letter", "consent", "counter", "fridge")
-_ON_PAPER = frozenset({"service", "operator", "call", "who", "office", "from_", "mark", "sender", "today", "cards"})
+_ON_PAPER = frozenset(
+    {"service", "operator", "call", "who", "office", "from_", "mark", "sender", "today", "cards", "helper"}
+)
 
 # A letter to a resident, and the slip under it.
 LETTER_PARTS = ("title", "bring", "others", "late", "renewed", "arrived", "not_yet", "leave_it", "signed")
@@ -86,8 +93,9 @@ EXPORTED = (
 
 # The texts of an e-mail, an assignment page or a leaflet besides those of the steps.
 _READ_IN_MAIL = (
-    "email", "sign_in", "sheets", "letter", "neutral", "unsafe_words", "called", "carers_word", "several", "notices",
-    "again", "history", "channel", "both_certificates", "export", "limits", "acts", "digest", "visits",
+    "email", "sign_in", "balance", "sheets", "letter", "neutral", "unsafe_words", "called", "carers_word", "several",
+    "notices", "again", "life", "history", "channel", "both_certificates", "export", "limits", "acts", "digest",
+    "visits", "helper_family", "helper_staff", "certificate_on_paper",
 )  # fmt: skip
 
 # The weekly e-mail to a home's staff: its headings, those with a line below, and the states of unreachable contacts and
@@ -103,13 +111,15 @@ VISIT_COLUMNS = (
 )  # fmt: skip
 VISIT_WORDS = ("about", "no_numbers", "form_about", "now", "over", "box", "none", "who_goes")
 
-_PERSON = frozenset({"call", "who", "office", "from_"})
+_PERSON = frozenset({"call", "who", "office", "from_", "helper"})
 _OF_KIND = frozenset(KIND_WORDS) - {"thing"}
 _CARD = PLACEHOLDERS | _PERSON | _OF_KIND | {"full_date"}
 _CALL = frozenset({"service", "call", "from_", "mark"})
 _NOTICE = _PERSON | {"thing", "date", "channel"}
 _DAY = frozenset({"year", "month", "day", "weekday"})
 _NONE: frozenset[str] = frozenset()
+
+BALANCE_NUMBERS = frozenset({"due", "arrived", "other_way", "to_human", "open", "not_known", "people", "messages"})
 
 # The other required texts of a language, and their placeholders: an unknown placeholder would break the plan of a
 # whole group on the day it is composed.
@@ -122,19 +132,21 @@ _SAID = {
     "both_certificates": _NONE,
     "about_date": frozenset({"date"}),
     "no_numbers": _NONE,
-    "reply_done": frozenset({"code"}),
+    **dict.fromkeys(("reply_done", "reply_come"), frozenset({"code"})),
     "to_one": frozenset({"call"}),
     "whose": frozenset({"from_", "call"}),
     "choice": frozenset({"digit", "call"}),
     **dict.fromkeys(("which_person", "which_person_of_two", "left"), frozenset({"choices"})),
     "senders": frozenset({"choices", "digit"}),
-    **dict.fromkeys(("ask_family", "ask_staff"), _NONE),
+    "ask_helper": frozenset({"helper"}),
+    **dict.fromkeys(("helper_family", "helper_staff"), _NONE),
+    "certificate_on_paper": frozenset({"thing"}),
     **dict.fromkeys(("unsafe_words.subject", "unsafe_words.where", "unsafe_words.group", "unsafe_words.to_do"), _NONE),
     "unsafe_words.said": frozenset({"n"}),
     "unsafe_words.item": frozenset({"place", "field"}),
     **{f"neutral.{name}": _NONE for name in ("call", "who", "from_", "office", "unapproved", "reply")},
     **{f"several.{voice}{which}": _PERSON | {"items"} for voice in VOICES for which in ("", "_passed")},
-    **{f"several.{voice}_{act}": _NONE for voice in VOICES for act in ("do", "late", "arrival")},
+    **{f"several.{voice}_{act}": frozenset({"helper"}) for voice in VOICES for act in ("do", "late", "arrival")},
     "sentence_separator": _NONE,
     **{f"nearness.{day}": _NONE for day in ("today", "tomorrow", "yesterday")},
     **{f"nearness.{way}": frozenset({"days"}) for way in ("left", "passed", "since_computed")},
@@ -143,6 +155,9 @@ _SAID = {
     **{f"answers.{name}": _PERSON | {"date", "code"} for name in ANSWERS},
     **{f"notices.{kind}.{part}": _NOTICE for kind in ALL_NOTICES for part in ("subject", "said", "to_do")},
     **{f"again.{name}": _CARD for name in AGAIN},
+    **{f"life.{voice}_{name}": _CARD | {"until"} for voice in VOICES for name in LIFE_TEXTS},
+    **{f"email.subject.{stage}": _CARD | {"until"} for stage in Stage if stage.is_of_life},
+    "email.text.life_done": _CARD,
     **{f"history.{name}": frozenset({"date", "channel", "state", "reply"}) for name in ("sent", "silent", "answered")},
     "history.instead": frozenset({"channel"}),
     **{f"email.subject.{stage}": _CARD for stage in ("opens", "before", "near", "after", "grace", "post", "computed")},
@@ -153,6 +168,7 @@ _SAID = {
     **{f"email.text.to_do_{which}": _CARD for which in (*MAIL_ADVICE, COMPUTED)},
     **{f"email.text.after_{which}": _CARD for which in MAIL_ADVICE},
     **dict.fromkeys(("email.text.proxy", "email.text.proxy_of_kind", "email.text.stops", "email.text.done"), _CARD),
+    **dict.fromkeys(("email.text.after_signature", "email.text.stops_with_grace"), _CARD),
     "email.text.signature": frozenset({"service", "operator"}),
     **{
         f"sheets.{sheet}": _ON_PAPER
@@ -163,6 +179,7 @@ _SAID = {
     **{f"letter.{part}": frozenset({"full_date"}) for part in ("until", "was")},
     **{f"letter.{part}": _IN_LETTER for part in FILLED_LETTER_PARTS},
     **{f"letter.{part}": _IN_LETTER | {part} for part in ("opens", "begin", "lastopen", "grace")},
+    **{f"letter.next_{act}": _IN_LETTER | {"next_on"} for act in NextAct if act.is_under_way},
     "letter.mark": frozenset({"mark"}),
     "letter.whose": frozenset({"whose"}),
     **{f"call.{part}": _CALL for part in CALL_PARTS},
@@ -170,6 +187,12 @@ _SAID = {
     "call.date": _CALL | {"thing", "date"},
     **{f"call.{part}": _NONE for part in ("months", "days", "weekdays")},
     "call.day": frozenset({"month", "day", "weekday"}),
+    **dict.fromkeys(("canary.subject", "canary.said"), frozenset({"date", "hour"})),
+    "balance.subject": frozenset({"first", "last"}),
+    "balance.about": frozenset({"first", "last"}),
+    "balance.whole": BALANCE_NUMBERS,
+    "balance.row": BALANCE_NUMBERS | {"day", "channel"},
+    **dict.fromkeys(("balance.no_channel", "balance.nothing", "balance.to_do"), _NONE),
     "sign_in.code_subject": _NONE,
     "sign_in.code": frozenset({"code", "long_code"}),
     **dict.fromkeys(("sign_in.invitation_subject", "sign_in.invitation_unnamed"), _NONE),
@@ -182,7 +205,13 @@ _SAID = {
         for name in ("opens", "counter", "expires", "grace", "today", "told", "coming", "footer", *Audience)
     },
     "calendar.name": frozenset({"service", "group"}),
-    **dict.fromkeys(("calendar.title", "calendar.opens_title", "calendar.begin_title"), frozenset({"label", "thing"})),
+    **dict.fromkeys(
+        (
+            *("calendar.title", "calendar.opens_title", "calendar.begin_title"),
+            *(f"calendar.{act}_title" for act in NextAct if act.is_under_way),
+        ),
+        frozenset({"label", "thing"}),
+    ),
     "calendar.last": frozenset({"last"}),
     "calendar.end": frozenset({"end"}),
     **dict.fromkeys(("calendar.opens", "calendar.begin", "calendar.private"), _NONE),
@@ -273,6 +302,10 @@ class Catalog:
         """Return a text that precedes all sections."""
         return cast(str, self.table[name])
 
+    def helper(self, mode: Mode) -> str:
+        """Return whom an elderly person turns to first: the family, or in a home its staff."""
+        return self.word("helper_staff" if mode is Mode.HOME else "helper_family")
+
     def date(self, day: date, form: str = "date") -> str:
         """Return a day in this language's format. `form`: date, full_date, short_date or year_and_month."""
         weekdays, months = self.word("weekdays"), cast(str, self.table.get("months", ""))
@@ -316,11 +349,24 @@ class Catalogs:
     """The catalog of each language that has a file."""
 
     languages: Mapping[Language, Catalog]
-    families: Mapping[str, str]  # card kind -> family, in the order of config/cards.toml
+    kinds: Mapping[str, CardKind]  # in the order of config/cards.toml
+
+    @cached_property
+    def families(self) -> Mapping[str, str]:
+        """The family of texts of each kind of card, in the order of config/cards.toml."""
+        return {key: kind.texts for key, kind in self.kinds.items()}
 
     def of(self, language: Language) -> Catalog:
         """Return a language's catalog; the Japanese one where its file is gone, so that its readers still get texts."""
         return self.languages.get(language) or self.languages[Language.JAPANESE]
+
+    def signed_by(self, operator: str) -> "Catalogs":
+        """Return the same texts with this name as that of who runs the service."""
+        languages = {
+            language: replace(words, table={**words.table, "operator": operator})
+            for language, words in self.languages.items()
+        }
+        return Catalogs(languages, self.kinds)
 
     @cached_property
     def offered(self) -> Sequence[LanguageFacts]:
@@ -358,7 +404,7 @@ def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping
             raise SettingsError(
                 f"config/wording/{language}.toml: language.sheets", "name a language that has a file here"
             )
-    return Catalogs(languages, {key: kind.texts for key, kind in kinds.items()})
+    return Catalogs(languages, kinds)
 
 
 # The marker before a text that still has to be written or translated.

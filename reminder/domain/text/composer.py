@@ -10,7 +10,10 @@ from reminder.domain.model.account_acts import OPERATORS_TERMINAL, AccountAct
 from reminder.domain.model.devices import is_known_device
 from reminder.domain.model.notices import NoticeKind, UntoldKind
 from reminder.domain.model.people import ChannelName, Language
+from reminder.domain.rules import hours
+from reminder.domain.rules.evening_balance import DayBalance
 from reminder.domain.text import furigana
+from reminder.domain.text.balances import compose_balance
 from reminder.domain.text.call_scripts import CallComposer, CallScript, read_script
 from reminder.domain.text.catalog import Catalogs
 from reminder.domain.text.digest import Digest, DigestComposer, safe_digest, without_words
@@ -212,6 +215,17 @@ class Composer:
     def fault(self, code: str, sentence: str) -> Composed:
         """Return what the operator is told of a fault of the service: its code, and what it means and what to do."""
         return Composed(code, f"{code}: {sentence}")
+
+    def balance(self, language: Language, first: date, last: date, balances: Sequence[DayBalance]) -> Composed:
+        """Return the mail to the operator about what became of what was due from one day in Japan to another."""
+        return compose_balance(self.catalogs.of(language), first, last, balances)
+
+    def canary(self, language: Language, at: datetime) -> Composed:
+        """Return the message that goes to the operator's own address to try a channel; `at`: for which instant."""
+        words = self.catalogs.of(language)
+        said, local = words.section("canary"), hours.japan(at)
+        about = {"date": words.date(local.date()), "hour": local.hour}
+        return Composed(said["subject"].format(**about), said["said"].format(**about))
 
     def account_act(
         self, language: Language, act: AccountAct, at: datetime, device: str, group: str | None

@@ -9,11 +9,12 @@ from datetime import date
 from functools import cached_property
 from html import escape
 
-from reminder.domain.model.people import Language
+from reminder.domain.model.people import Language, Mode
 from reminder.domain.rules.next_step import NextAct
 from reminder.domain.text.catalog import ARRIVAL, Catalog, Catalogs
 from reminder.domain.text.forms_of_address import address_of
 from reminder.domain.text.furigana import as_ruby
+from reminder.domain.text.phrases import on_paper
 from reminder.domain.text.safe_words import (
     safe_card_label,
     safe_label,
@@ -70,7 +71,7 @@ ROWS_ON_ONE_PAGE = 10
 class Matter:
     """One card of a letter. `is_both`: the two certificates of a My Number Card that end on one day.
 
-    `begin_by`: the latest day to begin, where a new one takes its time; else None.
+    `begin_by`: the latest day to begin, where a new one takes its time; else None. `next_on`: the day of the next act.
     """
 
     kind: str
@@ -84,6 +85,7 @@ class Matter:
     is_bound: bool = False
     is_both: bool = False
     begin_by: date | None = None
+    next_on: date | None = None
 
     @property
     def is_over(self) -> bool:
@@ -210,6 +212,7 @@ class _LetterParts:
             "call": address_of(letter.label, words),
             "office": words.read(letter.office),
             "from_": letter.from_,
+            "helper": words.helper(Mode.HOME if letter.has_slip else Mode.ELDERLY),
             "today": words.date(letter.today, "full_date"),
         }
 
@@ -233,13 +236,23 @@ class _LetterParts:
             "lastopen": matter.last_counter_day,
             "opens": matter.opens_on,
             "grace": matter.grace_ends_on,
+            "next_on": matter.next_on,
         }
-        forms = {"begin": "full_date", "lastopen": "date", "opens": "full_date", "grace": "full_date"}
+        forms = {
+            "begin": "full_date",
+            "lastopen": "date",
+            "opens": "full_date",
+            "grace": "full_date",
+            "next_on": "full_date",
+        }
         return {name: self.words.date(day, forms[name]) for name, day in dates.items() if day is not None}
 
     def _to_do(self, matter: Matter) -> Iterator[str]:
         """Yield what is to be done. A computed date is never described as past."""
         said, kind, today = self._said, self.words.kinds[matter.kind], self.letter.today
+        if matter.act.is_under_way:
+            yield said[f"next_{matter.act}"]
+            return
         if matter.is_over:
             if matter.is_computed:
                 yield said["look"]
@@ -252,7 +265,7 @@ class _LetterParts:
         yield said["bound"] if matter.is_bound else kind["elder_to_do"]
         if matter.begin_by is not None:
             yield said["begin" if today <= matter.begin_by else "late"]
-        if today <= matter.last_counter_day < matter.expires_on and self.families[matter.kind] != ARRIVAL:
+        if today <= matter.last_counter_day < matter.expires_on:
             yield said["lastopen"]
         if matter.is_computed:
             yield said["computed"]
@@ -267,8 +280,8 @@ class _LetterParts:
 
     def _thing(self, matter: Matter) -> str:
         if matter.is_both:
-            return self.words.word("both_certificates")
-        return matter.label or self.words.kinds[matter.kind]["thing"]
+            return self.words.word("certificate_on_paper").format(thing=self.words.word("both_certificates"))
+        return matter.label or on_paper(self.words, matter.kind)
 
     def _day(self, matter: Matter) -> str:
         full_date = self.words.date(matter.expires_on, "full_date")

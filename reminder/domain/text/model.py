@@ -27,7 +27,8 @@ class ReminderContent(CardContent):
     """One reminder in a text.
 
     `grace_ends_on` is None where no grace is promised. `bound`: the card ends with a residence period. `on`: the day on
-    which it is told; None where only the day of its step is known.
+    which it is told; None where only the day of its step is known. `until`: the day that somebody has named, by when it
+    is to be collected or on which there is an appointment.
     """
 
     step: StepText
@@ -35,6 +36,7 @@ class ReminderContent(CardContent):
     grace_ends_on: date | None
     bound: bool = False
     on: date | None = None
+    until: date | None = None
 
     @property
     def is_after_end(self) -> bool:
@@ -50,6 +52,8 @@ class ReminderContent(CardContent):
         stage, end = self.step.stage, self.expires_on
         if stage in (Stage.GRACE, Stage.GRACE_NEAR) and self.grace_ends_on is not None and not self.computed:
             end = self.grace_ends_on
+        if stage.is_of_life:
+            return None
         if self.on is not None:
             return (end - self.on).days
         if stage in (Stage.OPENS, Stage.DONE, Stage.TAKEN, Stage.POST):

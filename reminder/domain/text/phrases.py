@@ -6,6 +6,8 @@ from datetime import date
 from functools import cached_property
 from typing import Self, TypeVar
 
+from reminder.domain.model import card_kinds
+from reminder.domain.model.card_kinds import CardKind
 from reminder.domain.rules.steps import Stage
 from reminder.domain.text.catalog import (
     ARRIVAL,
@@ -34,6 +36,7 @@ _SUBJECTS = {
     Stage.AFTER: "after",
     **dict.fromkeys((Stage.GRACE, Stage.GRACE_NEAR), "grace"),
     Stage.POST: "post",
+    **{stage: stage.value for stage in Stage if stage.is_of_life},
 }
 
 
@@ -105,23 +108,38 @@ def nearness(words: Catalog, left: int | None, *, is_computed: bool) -> str:
             return said["left" if left > 0 else "passed"].format(days=abs(left))
 
 
+def on_paper(words: Catalog, kind: str) -> str:
+    """Return the name of a kind on paper; a certificate's holds the name by which texts and calls speak of it."""
+    thing = words.kinds[kind]["thing"]
+    return (
+        words.word("certificate_on_paper").format(thing=thing)
+        if kind in (card_kinds.USER_CERTIFICATE, card_kinds.SIGNATURE_CERTIFICATE)
+        else thing
+    )
+
+
 @dataclass(frozen=True)
 class Phrases:
-    """The phrases of one language for one reader. `families`: of each kind of card."""
+    """The phrases of one language for one reader. `kinds`: the facts of each kind of card."""
 
     words: Catalog
-    families: Mapping[str, str]
+    kinds: Mapping[str, CardKind]
     reader: Reader
 
     @classmethod
     def of(cls, catalogs: Catalogs, reader: Reader) -> Self:
         """Return the phrases in the reader's language, without readings."""
-        return cls(catalogs.of(reader.language), catalogs.families, reader)
+        return cls(catalogs.of(reader.language), catalogs.kinds, reader)
+
+    @cached_property
+    def families(self) -> Mapping[str, str]:
+        """The family of texts of each kind of card, in the order of config/cards.toml."""
+        return {key: kind.texts for key, kind in self.kinds.items()}
 
     @cached_property
     def in_mail(self) -> "Phrases":
         """The same phrases with the readings of an e-mail."""
-        return Phrases(self.words.in_mail, self.families, self.reader)
+        return Phrases(self.words.in_mail, self.kinds, self.reader)
 
     @cached_property
     def of_person(self) -> Mapping[str, str]:
@@ -131,6 +149,7 @@ class Phrases:
             "who": carers_word(self.reader.label, self.words),
             "office": self.words.read(self.reader.office),
             "from_": self.reader.from_ or self.words.word("service"),
+            "helper": self.words.helper(self.reader.mode),
         }
 
     def of_reminder(self, content: ReminderContent, family: str) -> Mapping[str, str]:
@@ -140,10 +159,14 @@ class Phrases:
             **self.of_person,
             "thing": self.thing(content, family),
             "date": self.date(content),
+            # In 「…までに」 nothing is about: of a computed date that would be no day to go by.
+            "by": words.date(content.expires_on, "short_date" if content.computed else "date"),
             "full_date": self.date(content, "full_date"),
             "lastopen": words.date(content.last_counter_day),
             "grace": "" if content.grace_ends_on is None else words.date(content.grace_ends_on),
         }
+        if content.step.stage.is_of_life:
+            values["until"] = "" if content.until is None else words.date(content.until)
         said = words.kinds[content.kind]
         return values | {name: said[name].format_map(values) for name in KIND_WORDS if name not in values}
 
@@ -165,7 +188,8 @@ class Phrases:
 
     def date(self, card: CardContent, form: str = "date") -> str:
         """Return the end of a card; a computed date is marked as such."""
-        day = self.words.date(card.expires_on, form)
+        # A weekday would be too exact for a date that was worked out.
+        day = self.words.date(card.expires_on, "short_date" if card.computed and form == "date" else form)
         return self.words.word("about_date").format(date=day) if card.computed else day
 
     def template(self, content: ReminderContent, family: str) -> str:
@@ -173,18 +197,38 @@ class Phrases:
         stage = content.step.stage
         if stage in (Stage.DONE, Stage.TAKEN) and self.reader.voice == "carer":
             return self.words.section("again")[stage]
+        if stage.is_of_life:
+            any_day = "_any" if stage is Stage.COLLECT and content.until is None else ""
+            return self.words.section("life")[f"{self.reader.voice}_{stage}{any_day}"]
         return self.words.text(self.reader.voice, family, _text_key(content, family) or content.step)
 
     def subject(self, content: ReminderContent, family: str) -> str:
         """Return the subject of an e-mail about one card, with its placeholders."""
         is_computed = _text_key(content, family) == COMPUTED
+        if content.step.stage.is_of_life:
+            return self.words.section("email.subject")[content.step.stage]
         name = COMPUTED if is_computed else _SUBJECTS.get(content.step.stage, "before")
         if family == ARRIVAL and name in ("before", "near"):
             name = "arrival"
+        elif name == "near" and not self.closes_with_counters(content):
+            name = "before"
         return self.words.section("email.subject")[name]
 
-    def several(self, contents: Sequence[ReminderContent], *, form: str = "date", most: int | None = None) -> str:
+    def closes_with_counters(self, card: CardContent) -> bool:
+        """Return whether nothing can be done for this card on days on which counters are closed."""
+        return self.kinds[card.kind].closes_with_counters
+
+    def several(
+        self,
+        contents: Sequence[ReminderContent],
+        *,
+        form: str = "date",
+        most: int | None = None,
+        apart: str | None = None,
+    ) -> str:
         """Return the sentences about cards of several dates, the most urgent first, and what to do about that one.
+
+        `apart`: what stands before what to do, in place of the space between sentences.
 
         `form` of the dates; `most`: so many cards are named, and the others counted.
         """
@@ -211,8 +255,9 @@ class Phrases:
                 listed += self.words.word("and_more").format(n=left_out)
             text.append(said[name].format_map({**self.of_person, "items": listed}))
         act = "arrival" if self.families[first.kind] == ARRIVAL else "late" if first in passed else "do"
-        text.append(said[f"{voice}_{act}"])
-        return self.words.word("sentence_separator").join(text)
+        separator = self.words.word("sentence_separator")
+        act_said = said[f"{voice}_{act}"].format_map(self.of_person)
+        return separator.join(text) + (separator if apart is None else apart) + act_said
 
     def items(
         self, contents: Sequence[ReminderContent], form: str = "date", *, latest_first: bool = False

@@ -7,7 +7,8 @@ from datetime import date
 
 from reminder.domain.model.languages import Script
 from reminder.domain.model.notices import OF_THE_NUMBER, NoticeKind, UntoldKind
-from reminder.domain.model.people import Audience, ChannelName, Mode
+from reminder.domain.model.people import Audience, ChannelName
+from reminder.domain.rules.steps import Stage
 from reminder.domain.text import sms_segments
 from reminder.domain.text.model import About, CardContent, Composed, ReminderContent
 from reminder.domain.text.phrases import Phrases, Topic
@@ -40,7 +41,8 @@ class SmsComposer:
             return Composed(None, self._several(shown))
         template = self.phrases.template(topic.first, topic.family)
         text = self._shortest(template, self.phrases.of_reminder(topic.first, topic.family))
-        return Composed(None, self._assured(_without_the_last(text)))
+        how = "reply_come" if topic.first.step.stage is Stage.COME else "reply_done"
+        return Composed(None, self._assured(_without_the_last(text), how))
 
     def notice(self, kind: NoticeKind | UntoldKind, about: About) -> Composed:
         """Return a notice to a carer or a member of staff about a person's reminders."""
@@ -126,14 +128,14 @@ class SmsComposer:
             return said
         return words.word("to_one").format(call=call) + said
 
-    def _assured(self, text: str) -> str:
+    def _assured(self, text: str, how: str = "reply_done") -> str:
         """Add how to answer or whom to ask, and, where there is room, the promise never to ask for a number."""
         words, reader = self.phrases.words, self.phrases.reader
         after = [words.word("no_numbers")]
         if reader.audience is Audience.PERSON and reader.reply_code is not None:
-            after.insert(0, words.word("reply_done").format(code=reader.reply_code))
-        elif reader.voice == "elderly":
-            after.insert(0, words.word("ask_staff" if reader.mode is Mode.HOME else "ask_family"))
+            after.insert(0, words.word(how).format(code=reader.reply_code))
+        elif reader.voice == "elderly" and (helper := words.helper(reader.mode)) not in text:
+            after.insert(0, words.word("ask_helper").format(helper=helper))
         # Who shares a telephone must be able to say whose card it was.
         longest = MOST_SEGMENTS if reader.is_shared and reader.reply_code is not None else 1
         for more, most in zip(after, (longest, 1), strict=False):

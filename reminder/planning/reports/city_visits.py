@@ -68,7 +68,7 @@ def _last_day(month: date) -> date:
 
 
 def _is_for_a_visit(rules: Rulebook, card: DatedCard, last: date) -> bool:
-    if card.is_acknowledged or not rules.kind(card.kind).city_visits:
+    if card.is_acknowledged or card.next.act.is_under_way or not rules.kind(card.kind).city_visits:
         return False
     return card.dates.asked_from <= last
 

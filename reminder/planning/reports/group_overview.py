@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
+from reminder.domain.model.card_states import NOT_BEGUN
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT
 from reminder.domain.rules.next_step import NextStep, next_step, urgency
@@ -16,7 +17,7 @@ from reminder.domain.rules.recipients import Recipient, choose_recipients
 from reminder.domain.rules.schedule_model import CardDates
 from reminder.planning.reports.status import need
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.registry import cards, contacts, people
+from reminder.storage.registry import card_lives, cards, contacts, people
 from reminder.storage.registry.cards import CardBrief
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonBrief
@@ -83,7 +84,7 @@ def group_overview(uow: UnitOfWork, group: GroupView) -> GroupOverview:
     silent = unanswered - cards.assigned_of_group(uow.tx, group.id) if unanswered else unanswered
     carriers = {card.carried_by for card in found if card.carried_by is not None}
     carrier_ends = {card.id: card.expires_on for card in found if card.id in carriers}
-    bound = _bound(uow.rules, found)
+    bound, lives = _bound(uow.rules, found), card_lives.of_group(uow.tx, group.id)
     # Of thousands of cards many share a kind and an end.
     known: dict[tuple[object, ...], tuple[CardDates, NextStep, tuple[int, date]]] = {}
     outlines = []
@@ -91,13 +92,14 @@ def group_overview(uow: UnitOfWork, group: GroupView) -> GroupOverview:
         card_id, person_id, kind, expires_on, acknowledged_on, _, carried_by = card
         carrier_ends_on = None if carried_by is None else carrier_ends.get(carried_by)
         insurance, is_bound = everyone[person_id].insurance, card_id in bound
-        asked = (kind, expires_on, acknowledged_on, carrier_ends_on, insurance, is_bound)
+        life = lives[card_id].days if card_id in lives else NOT_BEGUN
+        asked = (kind, expires_on, acknowledged_on, carrier_ends_on, insurance, is_bound, life)
         state = known.get(asked)
         if state is None:
             dates = uow.rules.dates_of(
                 kind, expires_on, insurance=insurance, carrier_ends_on=carrier_ends_on, is_bound=is_bound
             )
-            then = next_step(dates, acknowledged_on, today)
+            then = next_step(dates, acknowledged_on, today, life)
             state = known[asked] = (dates, then, urgency(then))
         dates, then, pressing = state
         outlines.append(

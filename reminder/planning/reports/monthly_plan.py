@@ -90,7 +90,8 @@ def due_cards(rules: Rulebook, cards: Iterable[CardT], first: date, last: date, 
     for one in cards:
         dates, before = one.dates, form_before[one.kind]
         # Of thousands of cards most end years from now.
-        if dates.asked_from > last and not one.is_silent and today <= dates.expires_on:
+        is_far = dates.asked_from > last and today <= dates.expires_on
+        if is_far and not one.is_silent and not one.next.act.is_under_way:
             continue
         form_on = None if before is None else max(dates.expires_on - before, dates.asked_from)
         matters = open_matters(dates, one.next, first, last, today, is_silent=one.is_silent, form_on=form_on)
@@ -104,15 +105,18 @@ _RANK = {state: rank for rank, state in enumerate(MatterState)}
 def form_asked_before(rules: Rulebook, kind: str) -> timedelta | None:
     """Return how long before the end the form of the office must have come, sealed, where somebody else may go.
 
-    Later the two visits of a proxy no longer fit in. The carers of elders are asked about it on this day, too.
+    Later the two visits of a proxy no longer fit in. The carers of elders are asked about it on this day, too. None for
+    a kind that is done without such a form.
     """
+    if not rules.kind(kind).sealed_form:
+        return None
     carers = rules.schedules.of(Mode.ELDERLY, rules.kind(kind)).carer
     return next((timedelta(days=rule.days_before) for rule in carers if rule.asks_for_form), None)
 
 
 def needs_form(rules: Rulebook, kind: str) -> bool:
     """Return whether a proxy needs the form of the office for this kind of card."""
-    return form_asked_before(rules, kind) is not None
+    return rules.kind(kind).sealed_form
 
 
 def months_from(day: date, count: int) -> list[date]:

@@ -114,6 +114,7 @@ def _matter(rules: Rulebook, one: CardStatus, ends: Mapping[str, date]) -> Matte
         opens_on=one.dates.opens_on,
         last_counter_day=one.dates.last_counter_day,
         grace_ends_on=one.dates.grace_ends_on,
+        next_on=one.next.day,
         begin_by=one.dates.begin_by if one.dates.lead_days else None,
         label=card.label or None,
         is_computed=card.is_computed,

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from reminder.domain.model.card_states import NOT_BEGUN, LifeDays
 from reminder.domain.model.people import Audience, ContactState
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT
 from reminder.domain.rules.next_step import NextStep, next_step, urgency
@@ -12,7 +13,7 @@ from reminder.domain.rules.schedule_model import CardDates
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queries
 from reminder.storage.outbox.queries import EarlierMessage
-from reminder.storage.registry import cards, contacts, people
+from reminder.storage.registry import card_lives, cards, contacts, people
 from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
@@ -29,7 +30,7 @@ class CardStatus:
 
     `latest`: the last text to the person about it, with its outcome, if asked for. `assigned_to`: the contact of the
     human who takes care of it. `is_silent`: everybody was asked and nobody has answered. `untold_on`: the day on which
-    the person was not told, who has not been told since.
+    the person was not told, who has not been told since. `life`: how far it is for its present end.
     """
 
     card: CardView
@@ -39,6 +40,7 @@ class CardStatus:
     assigned_to: int | None
     is_silent: bool
     untold_on: date | None = None
+    life: LifeDays = NOT_BEGUN
 
     @property
     def card_id(self) -> int:
@@ -97,6 +99,7 @@ def group_status(
             of_person[card.person_id].append(card)
             takers[card.id] = taker
     ends = {card.id: card.expires_on for some in of_person.values() for card in some}
+    lives = card_lives.of_group(tx, group.id) if only is None else card_lives.of_cards(tx, list(ends))
     latest_texts: Mapping[int, Sequence[EarlierMessage]] = {}
     if with_latest:
         latest_texts = (
@@ -127,17 +130,19 @@ def group_status(
                 is_bound=rules.is_bound(card.kind, card.expires_on, ends_by_kind),
             )
             assigned_to = takers.get(card.id)
+            life = lives[card.id].days if card.id in lives else NOT_BEGUN
             standings.append(
                 CardStatus(
                     card,
                     dates,
-                    next_step(dates, card.acknowledged_on, today),
+                    next_step(dates, card.acknowledged_on, today, life),
                     next(iter(latest_texts.get(card.id, ())), None),
                     assigned_to,
                     is_silent=card.escalation_level == NOBODY_LEFT
                     and card.acknowledged_on is None
                     and assigned_to is None,
                     untold_on=untold.get(card.id),
+                    life=life,
                 )
             )
         standings.sort(key=lambda one: (not one.is_silent, urgency(one.next), one.card.id))

@@ -46,8 +46,10 @@ NOBODY = Access()
 # The tables that belong to no group and no account, and so are under no policy.
 SHARED = {
     "address_usage": "counts by a keyed index of an address; names no group and no person",
+    "canaries": "messages to the operator; an address only as a keyed index",
     "channel_breakers": "which channel fails, since when and why; an address only as a keyed index",
     "counters": "numbers of the whole service",
+    "daily_balances": "numbers of the whole service",
     "day_totals": "numbers of the whole service",
     "heartbeats": "when something last ran",
     "inbound_text_ids": "the provider's ids of texts that were heard; name nobody",

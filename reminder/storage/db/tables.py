@@ -30,6 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from reminder.domain.model.card_states import CardState, EndReason
 from reminder.domain.model.consent_records import ConsentAct, ConsentWay
 from reminder.domain.model.imports import ImportState, RowEffect, RowStatus
 from reminder.domain.model.messages import MessageKind, MessageState, ReminderState
@@ -89,7 +90,7 @@ INSTALLATION_SECRET = Place("installation_secrets.value_sealed", before="install
 
 def _partial_index(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
     """Return a partial index; in its definition columns are named without their table."""
-    bare = text(re.sub(r"\b(activity_log|cards|messages|promises|receipts|replies)\.", "", where.text))
+    bare = text(re.sub(r"\b(activity_log|cards|daily_balances|messages|promises|receipts|replies)\.", "", where.text))
     return Index(name, *columns, unique=unique, sqlite_where=bare, postgresql_where=bare)
 
 
@@ -336,6 +337,29 @@ class Assignment(Base):
     assigned_on: Mapped[date]
 
 
+class CardLife(Base):
+    """What was done for one end date of a card; there is none where nobody has acted for it.
+
+    `since`: when this state began. `expected_by`: by when a new one, or the word that it can be collected, is to come.
+    `before`: what the row was before the last act, which can be taken back until a day after `changed_at`.
+    """
+
+    __tablename__ = "card_lives"
+    __table_args__ = (UniqueConstraint("card_id", "expires_on"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    card_id: Mapped[int] = mapped_column(ForeignKey("cards.id", ondelete="CASCADE"))
+    expires_on: Mapped[date]
+    state: Mapped[CardState] = mapped_column(EnumText(CardState, 20))
+    since: Mapped[date]
+    expected_by: Mapped[date | None]
+    collect_by: Mapped[date | None]
+    appointment_on: Mapped[date | None]
+    renewed_to: Mapped[date | None]
+    reason: Mapped[EndReason | None] = mapped_column(EnumText(EndReason, 20))
+    changed_at: Mapped[datetime]
+    before: Mapped[dict[str, Any] | None]
+
+
 class Reminder(Base):
     """One step of one card: a second one is impossible, and a new end date starts a new schedule."""
 
@@ -458,12 +482,14 @@ class MessageReminder(Base):
 
 IS_OPEN_PROMISE = text("promises.state = 'open'")
 IS_LEFT_TO_OPERATOR = text("promises.state = 'operator' AND promises.taken_at IS NULL")
+IS_UNSETTLED = text("NOT daily_balances.is_final")
 
 
 class Promise(Base):
     """A delivery promise: one human is told of one step by the end of one day.
 
-    `addressee`: the human, as model/promise_states.py names them. `check_at`: when an open one is looked at next.
+    `addressee`: the human, as model/promise_states.py names them. `channel`: by which they were to be told first; None
+    where the version before has made it. `check_at`: when an open one is looked at next.
     `reason`: why its addressee was not told, as a provider or this program says. `is_ours`: for a fault of the service.
     `taken_at`: when the operator said that they have seen to it.
     """
@@ -471,6 +497,7 @@ class Promise(Base):
     __tablename__ = "promises"
     __table_args__ = (
         UniqueConstraint("reminder_id", "addressee", "day"),
+        Index("ix_promises_day", "day"),
         _partial_index("ix_promises_open", "check_at", where=IS_OPEN_PROMISE),
         _partial_index("ix_promises_left_to_operator", "closed_at", where=IS_LEFT_TO_OPERATOR),
     )
@@ -478,6 +505,7 @@ class Promise(Base):
     reminder_id: Mapped[int] = mapped_column(ForeignKey("reminders.id", ondelete="CASCADE"))
     addressee: Mapped[str] = mapped_column(String(30))
     audience: Mapped[Audience] = mapped_column(EnumText(Audience, 10))
+    channel: Mapped[str | None] = mapped_column(String(10))
     day: Mapped[date]
     state: Mapped[PromiseState] = mapped_column(EnumText(PromiseState, 12))
     reason: Mapped[str | None] = mapped_column(String(40))
@@ -489,6 +517,51 @@ class Promise(Base):
     closed_at: Mapped[datetime | None]
     taken_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+
+
+class DailyBalance(Base):
+    """What became of the promises of a day in Japan, by the channel by which they were to be kept.
+
+    Rows name nobody. `is_final`: it is not counted again.
+    """
+
+    __tablename__ = "daily_balances"
+    __table_args__ = (
+        CheckConstraint("due = arrived + other_way + to_human + open + not_known", name="adds_up"),
+        _partial_index("ix_daily_balances_unsettled", "day", where=IS_UNSETTLED),
+    )
+    day: Mapped[date] = mapped_column(primary_key=True)
+    channel: Mapped[str] = mapped_column(String(10), primary_key=True)
+    people: Mapped[int] = mapped_column(Integer)
+    messages: Mapped[int] = mapped_column(Integer)
+    due: Mapped[int] = mapped_column(Integer)
+    arrived: Mapped[int] = mapped_column(Integer)
+    other_way: Mapped[int] = mapped_column(Integer)
+    to_human: Mapped[int] = mapped_column(Integer)
+    open: Mapped[int] = mapped_column(Integer)
+    not_known: Mapped[int] = mapped_column(Integer)
+    is_final: Mapped[bool]
+    counted_at: Mapped[datetime]
+
+
+class Canary(Base):
+    """A message to the operator's own telephone or mailbox, by which a channel is tried from end to end.
+
+    `due_at`: for which instant it was made. `address_index`: a keyed index of the address, to know one from which mail
+    has come back. `needs_arrival`: acceptance alone proves nothing. `how`: what has proved it at `returned_at`.
+    """
+
+    __tablename__ = "canaries"
+    channel: Mapped[str] = mapped_column(String(10), primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(primary_key=True)
+    address_index: Mapped[bytes]
+    message_id: Mapped[int | None] = mapped_column(ForeignKey("messages.id", ondelete="SET NULL"), index=True)
+    made_at: Mapped[datetime]
+    back_by: Mapped[datetime]
+    needs_arrival: Mapped[bool]
+    asked_at: Mapped[datetime | None]  # when the provider was asked about it
+    returned_at: Mapped[datetime | None]
+    how: Mapped[str | None] = mapped_column(String(10))
 
 
 class Mention(Base):

@@ -22,6 +22,7 @@ from reminder.storage.db.tables import (
     Assignment,
     CalendarFeed,
     Card,
+    CardLife,
     Contact,
     Group,
     Import,
@@ -141,6 +142,11 @@ def promises(tx: Session, reminder_ids: Collection[int]) -> Mapping[int, list[Ro
 def assignments(tx: Session, card_ids: Collection[int]) -> Mapping[int, list[Row]]:
     """Return the assignments of these cards, by card."""
     return _by("card_id", _rows(tx, Assignment, among(Assignment.card_id, card_ids)))
+
+
+def card_lives(tx: Session, card_ids: Collection[int]) -> Mapping[int, list[Row]]:
+    """Return what was done for each end of these cards, by card."""
+    return _by("card_id", _rows(tx, CardLife, among(CardLife.card_id, card_ids)))
 
 
 def notices(tx: Session, person_ids: Collection[int]) -> Mapping[int, list[Row]]:

@@ -21,11 +21,22 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
+from reminder.domain.model.card_states import NOT_BEGUN, LifeDays
 from reminder.domain.rules.escalation_policy import Progress
 from reminder.storage.crypto.keyring import KeyRing, new_row_token
 from reminder.storage.db import sealing, statements
 from reminder.storage.db.statements import add_many, among, each, ids_param, insert_many, insert_or_ignore
-from reminder.storage.db.tables import CARDS, IS_SILENT, Assignment, Card, Group, MessageReminder, Person, Reminder
+from reminder.storage.db.tables import (
+    CARDS,
+    IS_SILENT,
+    Assignment,
+    Card,
+    CardLife,
+    Group,
+    MessageReminder,
+    Person,
+    Reminder,
+)
 from reminder.storage.registry import people
 from reminder.storage.registry.people import PersonView
 
@@ -365,6 +376,33 @@ def retire(tx: Session, card_id: int, now: datetime) -> None:
     tx.execute(update(Card).where(Card.id == card_id, _CURRENT).values(retired_at=now, next_reminder_on=None))
 
 
+def take_back(
+    tx: Session,
+    card_id: int,
+    *,
+    expires_on: date,
+    is_computed: bool,
+    next_on: date | None,
+    acknowledged_on: date | None,
+) -> None:
+    """Undo a renewal, an acknowledgement or an end: the card has this end again, and is reminded of."""
+    tx.execute(
+        update(Card)
+        .where(Card.id == card_id)
+        .values(
+            expires_on=expires_on,
+            is_computed=is_computed,
+            next_reminder_on=next_on,
+            acknowledged_on=acknowledged_on,
+            retired_at=None,
+            remind_on=None,
+            escalation_level=0,
+            escalate_on=None,
+            revision=Card.revision + 1,
+        )
+    )
+
+
 def carry(tx: Session, card_id: int, carried: Collection[int]) -> None:
     """Record that this card carries the cards of `carried`, which end with it."""
     if carried:
@@ -429,11 +467,17 @@ _WITH_PERSONS = (
         Assignment.assigned_on,
         Assignment.contact_id,
         Card.escalate_on,
+        CardLife.state,
+        CardLife.since,
+        CardLife.expected_by,
+        CardLife.collect_by,
+        CardLife.appointment_on,
         *people.COLUMNS,
     )
     .join(Person, Person.id == Card.person_id)
     .outerjoin(_CARRIER, and_(_CARRIER.id == Card.carried_by, _CARRIER.retired_at.is_(None)))
     .outerjoin(Assignment, and_(Assignment.card_id == Card.id, Assignment.expires_on == Card.expires_on))
+    .outerjoin(CardLife, and_(CardLife.card_id == Card.id, CardLife.expires_on == Card.expires_on))
     .where(_CURRENT)
     .order_by(Card.id)
 )
@@ -511,9 +555,9 @@ def _with_persons(tx: Session, rows: Iterable[Any]) -> list[DueCard]:
             row[3],
             row[4],
             row[5],
-            Progress(*row[6:11]),
+            Progress(row[6], row[7], row[8], row[9], row[10], NOT_BEGUN if row[12] is None else LifeDays(*row[12:17])),
             row[11],
-            people.view(row[12:], words_of),
+            people.view(row[17:], words_of),
         )
         for row in rows
     ]
@@ -555,6 +599,15 @@ def acknowledge(tx: Session, card_ids: Collection[int], on: date) -> None:
             escalate_on=None,
             next_reminder_on=on,
             revision=Card.revision + 1,
+        )
+    )
+
+
+def replan(tx: Session, card_id: int, on: date) -> None:
+    """Have a current card planned on this day, and wait for no answer until it is reminded of again."""
+    tx.execute(
+        _changing(Card.id == card_id, _CURRENT).values(
+            next_reminder_on=on, remind_on=None, escalate_on=None, escalation_level=0, revision=Card.revision + 1
         )
     )
 

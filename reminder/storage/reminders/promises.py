@@ -48,6 +48,7 @@ class NewPromise:
     due_at: datetime
     ends_at: datetime
     check_at: datetime
+    channel: ChannelName | None = None
 
 
 _OF_REMINDERS = select(Promise.reminder_id, Promise.addressee, Promise.day).where(
@@ -66,6 +67,7 @@ def add(tx: Session, promises: Iterable[NewPromise], now: datetime) -> int:
             "reminder_id": one.reminder_id,
             "addressee": one.addressee,
             "audience": one.audience,
+            "channel": one.channel,
             "day": one.day,
             "state": PromiseState.OPEN,
             "due_at": one.due_at,

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cache
 
-from sqlalchemy import BindParameter, ColumnElement, Executable, bindparam, exists, select
+from sqlalchemy import BindParameter, ColumnElement, Executable, and_, bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
 from reminder.clock import japan_date
-from reminder.domain.rules import hours
+from reminder.domain.rules import evening_balance, hours
 from reminder.domain.rules.digest_week import Week
 from reminder.guard import outgoing
 from reminder.storage.db.tables import (
@@ -16,7 +16,9 @@ from reminder.storage.db.tables import (
     IS_OPEN_PROMISE,
     IS_SILENT,
     IS_UNREPORTED_FAILURE,
+    IS_UNSETTLED,
     Card,
+    DailyBalance,
     GroupHold,
     Heartbeat,
     Message,
@@ -58,6 +60,24 @@ REMINDER_DUE = WorkCondition("reminder_due", exists().where(Card.retired_at.is_(
 ESCALATION_DUE = WorkCondition("escalation_due", exists().where(IS_SILENT, Card.escalate_on <= _TODAY))
 FAILURE_UNREPORTED = WorkCondition("failure_unreported", exists(select(Message.id).where(IS_UNREPORTED_FAILURE)))
 PROMISE_DUE = WorkCondition("promise_due", exists(select(Promise.id).where(IS_OPEN_PROMISE, Promise.check_at <= _NOW)))
+# Nothing was ever due before the first promise. What was counted by a clock that was ahead is counted again.
+_EVENING: BindParameter[date] = bindparam("evening")
+BALANCE_MISSING = WorkCondition(
+    "balance_missing",
+    and_(
+        exists(select(Promise.id).where(Promise.day <= _EVENING)),
+        ~exists().where(DailyBalance.day == _EVENING),
+    ),
+)
+BALANCE_UNSETTLED = WorkCondition(
+    "balance_unsettled",
+    exists(select(DailyBalance.day)).where(
+        IS_UNSETTLED,
+        DailyBalance.day <= _EVENING,
+        DailyBalance.day >= bindparam("evenings_from"),
+        or_(DailyBalance.counted_at <= bindparam("counted"), DailyBalance.counted_at > bindparam("counted_ahead")),
+    ),
+)
 GROUP_HOLD_UNTOLD = WorkCondition("group_hold_untold", exists().where(GroupHold.notified_at.is_(None)))
 ROW_SET_ASIDE = WorkCondition("row_set_aside", exists().where(SetAsideRow.at <= bindparam("tried_again")))
 NOTICE_WAITS = WorkCondition("notice_waits", exists().where(Notice.notified_at.is_(None)))
@@ -79,6 +99,8 @@ WORDS_UNCHECKED = WorkCondition(
     "words_unchecked",
     ~exists().where(ServiceState.name == WORDS_CHECKED, ServiceState.value == outgoing.version()),
 )
+# The operator has not been written to about the week before.
+BALANCE_UNSENT = WorkCondition("balance_unsent", _not_since(heartbeats.BALANCE, _WEEK))
 # This week's has not been made, whether or not its hour has come.
 DIGEST_MISSING = WorkCondition("digest_missing", _not_since(heartbeats.DIGEST, _WEEK))
 
@@ -91,6 +113,10 @@ def work_due(tx: Session, conditions: tuple[WorkCondition, ...], now: datetime) 
     moments = {"now": now, "today": today, "day": hours.instant(today, time(0)), "week": Week.of(today).begins}
     moments["tried_again"] = now - set_aside.TRIED_AGAIN_AFTER
     moments["ahead"] = now + clock_repair.APART
+    moments["evening"] = evening_balance.last_day_to_count(now)
+    moments["evenings_from"] = evening_balance.last_day_to_count(now) - evening_balance.COUNTED_FOR
+    moments["counted"] = now - evening_balance.COUNTED_AGAIN
+    moments["counted_ahead"] = now + evening_balance.COUNTED_AGAIN
     row = tx.execute(_statement(conditions), moments).one()
     return frozenset(condition for condition, holds in zip(conditions, row, strict=True) if holds)
 

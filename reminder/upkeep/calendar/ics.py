@@ -10,14 +10,16 @@ from datetime import date, datetime, timedelta
 
 from icalendar import Alarm, Calendar, Event
 
+from reminder.clock import japan_date
+from reminder.domain.model.card_states import NOT_BEGUN, LifeDays
 from reminder.domain.model.people import Language
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.rules.hours import counter_day_on_or_after
+from reminder.domain.rules.next_step import next_step
 from reminder.domain.text.catalog import Catalog
 from reminder.domain.text.safe_words import safe_card_label, safe_label, safe_sender
 from reminder.storage.crypto.references import CARD, References
 from reminder.storage.db.session import Tx
-from reminder.storage.registry import cards, people
+from reminder.storage.registry import card_lives, cards, people
 from reminder.storage.registry.cards import CardRevision, CardView
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
@@ -68,7 +70,7 @@ def calendar_of(
     calendar.add("name", name)
     calendar.add("refresh-interval", READ_AGAIN_AFTER, parameters={"VALUE": "DURATION"})
     calendar.add("x-published-ttl", "PT12H")
-    for entry in _entries(tx, rules, group, words, references, is_private=is_private):
+    for entry in _entries(tx, rules, group, words, references, japan_date(now), is_private=is_private):
         event = Event()
         event.add("uid", entry.uid)
         event.add("dtstamp", now)
@@ -99,7 +101,7 @@ def _alarm(trigger: timedelta, entry: _Entry) -> Alarm:
 
 
 def _entries(
-    tx: Tx, rules: Rulebook, group: GroupView, words: Catalog, references: References, *, is_private: bool
+    tx: Tx, rules: Rulebook, group: GroupView, words: Catalog, references: References, today: date, *, is_private: bool
 ) -> Iterator[_Entry]:
     revisions = cards.revisions(tx, group.id)
     everyone = {person.id: person for person in people.of_group(tx, group.id)}
@@ -109,9 +111,11 @@ def _entries(
     by_kind: dict[int, dict[str, date]] = {person_id: {} for person_id in everyone}
     for card in current:
         by_kind[card.person_id][card.kind] = card.expires_on
+    lives = card_lives.of_group(tx, group.id)
     for card in current:
         if card.acknowledged_on is not None:
             continue
+        life = lives[card.id].days if card.id in lives else NOT_BEGUN
         carrier_ends_on = None if card.carried_by is None else ends.get(card.carried_by)
         is_bound = rules.is_bound(card.kind, card.expires_on, by_kind[card.person_id])
         person = everyone[card.person_id]
@@ -119,7 +123,7 @@ def _entries(
         uid = references.make(CARD, [card.id], revisions[card.id].added_at)
         yield from _of_card(
             rules, words, person, card, carrier_ends_on, uid, revisions[card.id],
-            is_bound=is_bound, is_private=is_private,
+            life, today, is_bound=is_bound, is_private=is_private,
         )  # fmt: skip
 
 
@@ -131,6 +135,8 @@ def _of_card(
     carrier_ends_on: date | None,
     uid: str,
     revision: CardRevision,
+    life: LifeDays,
+    today: date,
     *,
     is_bound: bool,
     is_private: bool,
@@ -144,8 +150,20 @@ def _of_card(
         carrier_ends_on=carrier_ends_on,
         is_bound=is_bound,
     )
+    step = next_step(dates, None, today, life)
+    if step.act.is_under_way:
+        # What has begun is not begun once more.
+        thing = {
+            "label": safe_label(person.label) or words.section("neutral")["who"],
+            "thing": safe_card_label(card.label) or words.kinds[card.kind]["thing"],
+        }
+        title = said["private"] if is_private else said[f"{step.act}_title"].format_map(thing)
+        yield _Entry(
+            f"{step.act}-{uid}@{_DOMAIN}", step.day, title, None if is_private else title, BEFORE_LAST, revision
+        )
+        return
     # What is sent automatically needs no counter.
-    last = card.expires_on if rules.kind(card.kind).comes_by_itself else dates.last_counter_day
+    last = dates.last_counter_day if rules.kind(card.kind).closes_with_counters else card.expires_on
     if is_private:
         yield _Entry(f"last-{uid}@{_DOMAIN}", last, said["private"], None, BEFORE_LAST, revision)
         return
@@ -156,7 +174,7 @@ def _of_card(
     full = words.date(card.expires_on, "full_date")
     end = said["end"].format(end=words.word("about_date").format(date=full) if card.is_computed else full)
     counter = said["last"].format(last=words.date(last, "full_date"))
-    about = end if rules.kind(card.kind).comes_by_itself else f"{counter}\n{end}"
+    about = f"{counter}\n{end}" if rules.kind(card.kind).closes_with_counters else end
     yield _Entry(f"last-{uid}@{_DOMAIN}", last, said["title"].format_map(thing), about, BEFORE_LAST, revision)
     if dates.lead_days and not dates.arrives:
         title, text = said["begin_title"].format_map(thing), f"{said['begin']}\n{about}"
@@ -164,6 +182,6 @@ def _of_card(
     if dates.opens_on is not None:
         title = said["opens_title"].format_map(thing)
         # On the first of January no counter is open, and the text of that step waits, too.
-        opens = dates.opens_on if rules.kind(card.kind).comes_by_itself else counter_day_on_or_after(dates.opens_on)
+        opens = dates.acts_from or dates.opens_on
         text = f"{said['opens']}\n{end}"
         yield _Entry(f"opens-{uid}@{_DOMAIN}", opens, title, text, AT_OPENING, revision)

@@ -8,13 +8,17 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
+from reminder.domain.model.card_states import NOT_BEGUN, CardState, EndReason
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.next_step import NextAct, next_step
 from reminder.domain.rules.schedule_model import CardDates
+from reminder.enrolment import card_acts
 from reminder.enrolment import cards as enrolment
+from reminder.enrolment.card_acts import CardAct
 from reminder.enrolment.cards import CardAdded, TypedDates
 from reminder.storage.auth import authorized
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.registry import cards
+from reminder.storage.registry import card_lives, cards
 from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.people import PersonView
 from reminder.upkeep.privacy import erasure
@@ -22,6 +26,7 @@ from reminder.web.api.operation import PREFIX, Caller, Changes, Operation, Owns,
 from reminder.web.api.shapes import GUARDED, Id, IdIn, In, Instant, Listed, Out, Paged, TypedDate, part
 from reminder.web.declared import declares
 
+LOGGED_ACTS = ("card_applied", "card_ready", "card_booked", "card_unbooked", "card_retired", "card_taken_back")
 router = APIRouter(prefix=PREFIX, tags=["cards"], route_class=Operation)
 
 Kind = Annotated[str, Field(min_length=1, max_length=40, description="One of `GET /kinds`."), GUARDED]
@@ -71,7 +76,7 @@ class AssignIn(In):
     contact_id: IdIn
 
 
-class CardState(StrEnum):
+class ShownCardState(StrEnum):
     """The state of a card."""
 
     CURRENT = "current"
@@ -92,7 +97,7 @@ class CardOut(Out):
     label: str | None
     expires_on: date
     computed: bool
-    state: CardState
+    state: ShownCardState
     opens_on: date | None
     last_counter_day: date | None
     grace_ends_on: date | None
@@ -100,6 +105,35 @@ class CardOut(Out):
     carried_by: int | None
     assigned_to: int | None
     renewed_at: Instant | None
+
+
+class ActIn(In):
+    """An act on a card; `day` is by when it is expected, until when it is kept, or that of the appointment."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"act": "apply", "day": "2027-02-10"}]})
+    act: Annotated[CardAct, Field(strict=False)]
+    day: TypedDate | None = None
+    reason: Annotated[
+        EndReason | None, Field(strict=False, description="With `end`: why it is reminded of no more.")
+    ] = None
+
+
+class LifeOut(Out):
+    """How far a card is for its present end, and what is to be done next until or from `next_on`.
+
+    `begin_by`: the latest day to begin. `taken_back_until`: until when `step_back` undoes the last act.
+    """
+
+    card_id: int
+    state: CardState
+    next: NextAct | None
+    next_on: date | None
+    begin_by: date | None
+    expected_by: date | None
+    collect_by: date | None
+    appointment_on: date | None
+    reason: EndReason | None
+    taken_back_until: Instant | None
 
 
 class OfferOut(Out):
@@ -225,6 +259,50 @@ def retire_card(caller: Changes, card_id: Id) -> CardOut:
         return _look_up(uow, caller, card_id)
 
 
+@router.get("/cards/{card_id}/life")
+def get_life(caller: Sees, card_id: Id) -> LifeOut:
+    """Get how far a card is: what is to be done next and by when, and what was done for its present end."""
+    with caller.reading() as uow:
+        return _life(uow, caller, card_id)
+
+
+@router.post("/cards/{card_id}/life")
+@declares(logs=LOGGED_ACTS)
+def act_on_card(caller: Changes, card_id: Id, given: ActIn) -> LifeOut:
+    """Record that somebody has applied, that it can be collected, an appointment (without `day`: none), or an end.
+
+    `step_back` undoes the last act, also a renewal, within 24 hours.
+    """
+    with caller.writing() as uow:
+        authorized.card(uow.tx, caller.who, card_id)
+        card_acts.act_on_card(
+            uow, card_id=card_id, act=given.act, day=given.day, reason=given.reason, by=caller.who.member_id
+        )
+        return _life(uow, caller, card_id)
+
+
+def _life(uow: UnitOfWork, caller: Caller, card_id: int) -> LifeOut:
+    card, person = authorized.card(uow.tx, caller.who, card_id)
+    life, last = card_lives.of_cards(uow.tx, [card_id]).get(card_id), card_lives.last_of(uow.tx, card_id)
+    ends = cards.ends_of_people(uow.tx, [person.id])[person.id]
+    carriers = cards.ends_of(uow.tx, [card.carried_by] if card.carried_by is not None else [])
+    days = _days(uow.rules, card, person, carriers.get(card.carried_by or 0), ends)
+    how_far = NOT_BEGUN if life is None else life.days
+    step = next_step(days, card.acknowledged_on, uow.today, how_far) if days and card.retired_at is None else None
+    return LifeOut(
+        card_id=card_id,
+        state=CardState.DONE if card.acknowledged_on is not None and card.retired_at is None else how_far.state,
+        next=step.act if step else None,
+        next_on=step.day if step else None,
+        begin_by=days.begin_by if days else None,
+        expected_by=how_far.expected_by,
+        collect_by=how_far.collect_by,
+        appointment_on=how_far.appointment_on,
+        reason=life.reason if life else None,
+        taken_back_until=card_acts.taken_back_until(last, uow.now),
+    )
+
+
 def _look_up(uow: UnitOfWork, caller: Caller, card_id: int) -> CardOut:
     """Return the card. Raises NotFoundError for a card of another group."""
     card, person = authorized.card(uow.tx, caller.who, card_id)
@@ -247,7 +325,7 @@ def _shown(uow: UnitOfWork, found: Sequence[CardView], person: PersonView) -> li
     for card in found:
         carrier_ends_on = None if card.carried_by is None else carriers.get(card.carried_by)
         days = _days(uow.rules, card, person, carrier_ends_on, ends)
-        done = CardState.DONE if card.acknowledged_on is not None else CardState.CURRENT
+        done = ShownCardState.DONE if card.acknowledged_on is not None else ShownCardState.CURRENT
         rows.append(
             CardOut(
                 id=card.id,
@@ -256,7 +334,7 @@ def _shown(uow: UnitOfWork, found: Sequence[CardView], person: PersonView) -> li
                 label=card.label or None,
                 expires_on=card.expires_on,
                 computed=card.is_computed,
-                state=CardState.RETIRED if card.retired_at is not None else done,
+                state=ShownCardState.RETIRED if card.retired_at is not None else done,
                 opens_on=days.opens_on if days else None,
                 last_counter_day=days.last_counter_day if days else None,
                 grace_ends_on=days.grace_ends_on if days else None,

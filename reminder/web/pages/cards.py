@@ -11,13 +11,16 @@ from starlette.datastructures import FormData
 
 from reminder.domain.model.access import Actor
 from reminder.domain.model.card_kinds import OTHER
+from reminder.domain.model.card_states import NOT_BEGUN, EndReason
 from reminder.domain.parsing import dates
+from reminder.enrolment import card_acts
 from reminder.enrolment import cards as enrolment
+from reminder.enrolment.card_acts import CardAct
 from reminder.enrolment.cards import NewCard, TypedDates
 from reminder.errors import DateError, NeedsConfirmationError, NotFoundError, RefusedInputError
 from reminder.planning.forecast import ForecastCard, forecast, forecasts
 from reminder.storage.auth import authorized
-from reminder.storage.registry import contacts, groups
+from reminder.storage.registry import card_lives, contacts, groups
 from reminder.upkeep.privacy import erasure
 from reminder.web.declared import Asks, declares, page_router
 from reminder.web.drawing import card_pictures
@@ -323,6 +326,77 @@ def renew(request: Request, app: OpenApp, who: Changes, card_id: int, form: Fill
     if renewed.asks:
         return page(request, app, "card_asks.html", person=person, card=card, asks=renewed.asks)
     return go(f"/people/{person.id}")
+
+
+@router.get("/cards/{card_id}/life")
+def ask_how_far(request: Request, app: OpenApp, who: Changes, card_id: int) -> Response:
+    """Show how far a card is, with the acts that can be recorded or taken back."""
+    return _life_page(request, app, who, card_id, {})
+
+
+def _life_page(
+    request: Request,
+    app: App,
+    who: Actor,
+    card_id: int,
+    shown: Mapping[str, str],
+    refused: RefusedInputError | None = None,
+) -> HTMLResponse:
+    with app.reading() as uow:
+        card, person = authorized.card(uow.tx, who, card_id)
+        life = card_lives.of_cards(uow.tx, [card_id]).get(card_id)
+        until = card_acts.taken_back_until(card_lives.last_of(uow.tx, card_id), uow.now)
+    if card.kind not in app.rules.kinds:
+        raise NotFoundError("page_not_found")
+    return page(
+        request,
+        app,
+        "card_life.html",
+        status=422 if refused else 200,
+        card=card,
+        person=person,
+        life=NOT_BEGUN if life is None else life.days,
+        until=until,
+        reasons=list(EndReason),
+        typed=shown,
+        problems=[problem_of(request, app, refused)] if refused else (),
+    )
+
+
+@router.post("/cards/{card_id}/life")
+@declares(
+    logs=["card_applied", "card_ready", "card_booked", "card_unbooked", "card_retired", "card_taken_back"],
+)
+def record_act(request: Request, app: OpenApp, who: Changes, card_id: int, form: Filled) -> Response:
+    """Record an act, or take the last one back; `act`: of CardAct, each with a day of its own name."""
+    act, reason = typed(form, "act"), typed(form, "reason")
+    field = _DAY_FIELDS.get(act)
+    try:
+        if act not in list(CardAct) or reason not in ("", *EndReason):
+            raise RefusedInputError("nothing_chosen")
+        with app.writing() as uow:
+            card, person = authorized.card(uow.tx, who, card_id)
+            day = day_text(form, field) if field else ""
+            if act == CardAct.APPOINTMENT and not day and typed(form, "none") != "yes":
+                raise RefusedInputError("date_needed", field=field)
+            card_acts.act_on_card(
+                uow,
+                card_id=card.id,
+                act=CardAct(act),
+                day=day or None,
+                reason=EndReason(reason) if reason else None,
+                by=who.member_id,
+            )
+    except RefusedInputError as refused:
+        return _life_page(request, app, who, card_id, kept(form), refused)
+    return go(f"/people/{person.id}")
+
+
+_DAY_FIELDS: Mapping[str, str] = {
+    CardAct.APPLY: "expected_by",
+    CardAct.READY: "collect_by",
+    CardAct.APPOINTMENT: "appointment_on",
+}
 
 
 @router.get("/cards/{card_id}/erase")

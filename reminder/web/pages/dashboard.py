@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -11,6 +12,7 @@ from reminder.domain.rules.provider_errors import failure_cause
 from reminder.enrolment.identity import sign_in
 from reminder.errors import NotFoundError
 from reminder.planning.reports.group_overview import group_overview
+from reminder.planning.reports.monthly_plan import DatedCard
 from reminder.planning.reports.status import group_status
 from reminder.storage.auth import accounts, authorized
 from reminder.storage.db.unit_of_work import UnitOfWork
@@ -151,6 +153,11 @@ def undelivered(request: Request, app: OpenApp, who: Sees, search: Searched, rea
     )
 
 
+def _day_of(card: DatedCard) -> date:
+    """Return the day on which a card stands in the calendar: that of its next act once somebody has begun."""
+    return card.next.day if card.next.act.is_under_way else card.dates.begin_by
+
+
 @router.get("/calendar")
 def calendar(request: Request, app: OpenApp, who: Sees, search: Searched) -> Response:
     """Show everything that is not done, month by month, by the latest day to begin."""
@@ -168,7 +175,7 @@ def calendar(request: Request, app: OpenApp, who: Sees, search: Searched) -> Res
                     for card in overview.cards
                     if not card.is_acknowledged and (found is None or card.person_id in found)
                 ),
-                key=lambda card: (card.dates.begin_by, card.person_id, card.card_id),
+                key=lambda card: (_day_of(card), card.person_id, card.card_id),
             )
             shown, paging = paged(in_order, search, "/calendar")
             wanted = {card.card_id for card in shown}
@@ -177,7 +184,7 @@ def calendar(request: Request, app: OpenApp, who: Sees, search: Searched) -> Res
             rows = group_status(uow, group)
     days = sorted(
         (
-            (one.dates.begin_by, row.person, one)
+            (_day_of(one), row.person, one)
             for row in rows
             for one in row.cards
             if not one.is_acknowledged and (wanted is None or one.card.id in wanted)

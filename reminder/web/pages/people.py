@@ -155,7 +155,7 @@ def _timeline(
             plan.dates,
             (*sent, *coming),
             uow.today,
-            at_counter=not uow.rules.kind(card.kind).comes_by_itself,
+            at_counter=uow.rules.kind(card.kind).closes_with_counters,
         ),
         words,
     )

@@ -2,8 +2,9 @@
 
 import re
 from collections import defaultdict
-from datetime import date
+from datetime import date, timedelta
 from hmac import compare_digest
+from itertools import groupby
 
 from fastapi import Depends, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
@@ -11,6 +12,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from reminder.domain.model.messages import MessageState
 from reminder.domain.model.people import Language, StoppedBy
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT
+from reminder.domain.rules.evening_balance import in_order, last_day_to_count
 from reminder.domain.text import leaflets, letters
 from reminder.domain.text.forms_of_address import carers_word
 from reminder.domain.text.safe_words import safe_card_label, safe_label
@@ -22,6 +24,7 @@ from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import monitoring, queries
 from reminder.storage.registry import cards, contacts, group_standing, groups, people
 from reminder.storage.registry.contacts import ContactView
+from reminder.storage.reminders import daily_balances
 from reminder.upkeep.health import assess
 from reminder.upkeep.metrics import CONTENT_TYPE, exposition
 from reminder.web.declared import declares, page_router
@@ -33,6 +36,7 @@ public = page_router()
 local = page_router()
 
 LATEST = 200
+BALANCES_SHOWN = timedelta(days=30)
 # The style of paper, the same as that of leaflets and letters as files.
 PAPER = {"sheet.css": leaflets.STYLE, "letters.css": letters.STYLE}
 
@@ -294,6 +298,17 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
         health=found_health,
         minutes=minutes_since(now, found_health.last_pass),
     )
+
+
+@local.get("/balance", dependencies=[Depends(only_this_machine)])
+def balance(request: Request, app: OpenApp) -> HTMLResponse:
+    """Show what became, day by day, of everything that was due; nobody is named."""
+    with app.reading() as uow:
+        last = last_day_to_count(uow.now)
+        found = daily_balances.between(uow.tx, last - BALANCES_SHOWN, last)
+        shown = in_order(found, list(uow.rules.channels))
+    days = [(day, list(rows)) for day, rows in groupby(reversed(shown), key=lambda one: one.day)]
+    return _page(request, app, "balance.html", days=[(day, rows[::-1]) for day, rows in days])
 
 
 @local.get("/outbox", dependencies=[Depends(only_this_machine)])

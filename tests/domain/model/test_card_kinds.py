@@ -46,6 +46,13 @@ def test_every_dated_card_of_a_family_s_drawer_is_in_the_catalogue():
         ("shikaku_kakuninsho_75plus", "comes_by_itself", True, "nobody applies for it"),
         ("driving_licence", "proxy_may_go", False, "the holder's eyes are tested"),
         ("driving_licence", "moves_past_holidays", True, "the law says so"),
+        ("care_certification", "replacement_days", 38, "36 to 40 days on average, as the ministry has measured"),
+        ("mynumber_card", "first_act", "apply", "the new one is made for a month or two"),
+        ("mynumber_user_certificate", "first_act", "go", "it is written at the counter"),
+        ("shikaku_kakuninsho_national", "first_act", "wait", "the city sends it"),
+        ("high_cost_limit", "first_act", "ask", "the insurer decides"),
+        ("licence_senior_test", "first_act", "book", "places are booked out for months"),
+        ("smartphone_certificate", "first_act", "set_up", "on the holder's own telephone"),
         ("mynumber_user_certificate", "moves_past_holidays", False, "the day is the day"),
     ],
 )
@@ -120,7 +127,7 @@ def test_a_mistake_inside_a_version_is_named_like_any_other():
     assert refused.value.setting == "config/cards.toml: passport.opens"
 
 
-@pytest.mark.parametrize("field", sorted(shipped()["passport"]))
+@pytest.mark.parametrize("field", sorted({*shipped()["passport"]} - {"versions"}))
 def test_a_missing_field_is_named_with_what_to_write(field):
     table = shipped()
     del table["passport"][field]
@@ -144,9 +151,19 @@ def test_a_missing_field_is_named_with_what_to_write(field):
         ("lasts", {"weeks": 3}, "a rule that is none"),
         ("lasts", {"until": "07-31"}, "a text is no day of the year"),
         ("grace", "some", "not one of the words"),
-        ("replacement_days", 3.5, "days are whole"),
+        ("lead_time", {"days": 3.5, "basis": "stated"}, "days are whole"),
+        ("lead_time", {"days": 3}, "nobody knows how well it is known"),
+        ("lead_time", {"days": 3, "basis": "felt"}, "not one of the words"),
+        ("done_at", "moon", "no place"),
+        ("stages", ["asleep"], "no stage"),
+        ("closes_with_counters", "yes", "a text is no yes"),
+        ("sealed_form", None, "nothing is not a yes or no"),
+        ("stand_in", {"apply": "cat"}, "no one"),
+        ("stand_in", {"apply": "excused"}, "no reason is named"),
+        ("stand_in", {"apply": "anybody", "papers": ["poem"]}, "no paper"),
+        ("ends_use_of", ["flying"], "no use"),
+        ("law", 3, "no name"),
         ("told_to_elders", None, "nothing is not a yes or no"),
-        ("proxy_may_go", 1, "1 is not a yes"),
         ("carried_by", "purse", "no kind of this file"),
         ("bound_by", "purse", "likewise"),
         ("offers", [{"kind": "purse", "ends": "same"}], "likewise"),
@@ -168,6 +185,35 @@ def test_a_wrong_or_unknown_field_refuses_to_start(field, value, why):
         read_kinds(table)
 
     assert refused.value.setting == f"config/cards.toml: mynumber_card.{field}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed", "why"),
+    [
+        ("mynumber_card", {"sealed_form": True}, "no sealed form is among its papers"),
+        ("mynumber_user_certificate", {"sealed_form": False}, "the sealed form is among its papers"),
+        ("mynumber_card", {"stages": ["ready_to_collect", "applied"]}, "nothing is ready before it was applied for"),
+        ("mynumber_card", {"stages": ["applied"]}, "nothing lies ready that somebody could collect"),
+        ("driving_licence", {"closes_with_counters": True}, "licence centres are open on Sundays"),
+        ("passport", {"done_at": "arrives_by_itself"}, "its texts ask for an application"),
+        ("care_burden_ratio", {"done_at": "municipal_counter"}, "its texts say that it comes"),
+    ],
+)
+def test_facts_that_contradict_each_other_refuse_to_start(kind, changed, why):
+    table = shipped()
+    table[kind].update(changed)
+
+    with pytest.raises(SettingsError) as refused:
+        read_kinds(table)
+
+    assert refused.value.setting == f"config/cards.toml: {kind}", why
+    assert refused.value.fix.startswith("its facts contradict each other: ")
+
+
+def test_only_the_certificates_are_renewed_by_a_proxy_with_the_sealed_form():
+    sealed = [kind.key for kind in read_kinds(shipped()).values() if kind.sealed_form]
+
+    assert sealed == ["mynumber_user_certificate", "mynumber_signature_certificate"]
 
 
 @pytest.mark.parametrize("table", [{}, {"mynumber_card": "soon"}])

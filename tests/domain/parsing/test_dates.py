@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from japanera import EraDate
 
@@ -329,7 +329,7 @@ def test_a_day_as_people_abroad_write_it_or_as_it_is_pasted_is_read(text: str, d
         ("31 April 2027", "date_impossible", [date(2027, 4, 30), date(2027, 5, 1)]),
         ("Tue 31 March 2027", "date_ambiguous", [date(2027, 3, 31)]),
         ("31 Marchember 2027", "date_unreadable", []),
-        ("March 31, 27", "date_unreadable", []),
+        ("March 31, 27", "date_ambiguous", [date(2027, 3, 31), date(2031, 3, 27)]),
         ("31 March 2027 2028", "date_unreadable", []),
         ("有効期限", "date_unreadable", []),
     ],
@@ -342,3 +342,48 @@ def test_an_english_date_that_is_none_is_asked_about_and_never_taken_for_a_numbe
 
     assert refused.value.code == code
     assert list(refused.value.choices) == choices
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "31st of March 2027", "the 31st of March, 2027", "31 March 2027 (Wed)", "Wed., Mar. 31, 2027", "31 Mar '27",
+        "valid until 31 March 2027", "Expires: March 31, 2027", "expiry date 31-MAR-2027", "until 31.Mar.2027",
+        "2027/3/31 (Wed)", "2027-03-31 Wednesday", "2027年3月31日 (Wed)", "Weds 31 March 2027",
+    ],
+)  # fmt: skip
+def test_a_date_is_read_as_people_abroad_write_it(text: str) -> None:
+    assert read_typed(text, field="expires") == date(2027, 3, 31)
+
+
+@pytest.mark.parametrize(
+    ("text", "choices"),
+    [
+        ("31-Mar-27", [date(2027, 3, 31), date(2031, 3, 27)]),
+        ("Mar 31 27", [date(2027, 3, 31), date(2031, 3, 27)]),
+        ("31032027", [date(2027, 3, 31)]),
+        ("03312027", [date(2027, 3, 31)]),
+        ("0331 2027", [date(2027, 3, 31)]),
+        ("12,10,2027", [date(2027, 12, 10), date(2027, 10, 12)]),
+        ("12102027", [date(2027, 12, 10), date(2027, 10, 12)]),
+    ],
+)
+def test_a_date_that_may_be_another_is_asked_about_and_never_called_a_number(text: str, choices: list[date]) -> None:
+    with pytest.raises(DateError) as asked:
+        read_typed(text, field="expires")
+
+    assert asked.value.code == "date_ambiguous"
+    assert sorted(asked.value.choices) == sorted(choices)
+
+
+@given(day=st.dates(date(2017, 1, 1), date(2040, 12, 31)), form=st.sampled_from([
+    "%d %B %Y", "%B %d, %Y", "%d-%b-%Y", "%b %d %Y", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d%m%Y", "%m%d%Y",
+    "%d %m %Y", "%m-%d-%Y", "%d, %m, %Y", "%a %d %b %Y", "%d %b '%y", "%d %b %y", "%Y-%m-%d", "%Y%m%d",
+]))  # fmt: skip
+@settings(deadline=None)
+def test_no_date_in_any_usual_form_is_called_a_number_or_read_as_another_day(day: date, form: str) -> None:
+    try:
+        means = [read_typed(day.strftime(form), field="expires")]
+    except DateError as asked:
+        means = [*asked.choices]
+    assert day in means, day.strftime(form)

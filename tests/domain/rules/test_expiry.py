@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from reminder.domain.model.card_kinds import MY_NUMBER, OnlyTheCardSays, read_kinds
 from reminder.domain.rules import validity
-from reminder.domain.rules.expiry import Expiry, KnownDates, check_plausibility, first_certificate_ends_on
+from reminder.domain.rules.expiry import (
+    Expiry,
+    KnownDates,
+    check_plausibility,
+    first_certificate_ends_on,
+    refuse_unused,
+)
 from reminder.domain.rules.expiry import work_out as by_the_rules
 from reminder.errors import NeedsConfirmationError, RefusedInputError, UnknownChoiceError
 
@@ -23,6 +29,12 @@ CARD, USER, SIGNATURE = MY_NUMBER
 
 # The one case whose application was received earlier than its card was made says so only in its text.
 RECEIVED = {"mynumber_applied_under_age": date(2025, 6, 25)}
+
+
+def received(row: dict[str, str]) -> date | None:
+    """Return when an application was received; of a minor's card its day of issue stands for that day."""
+    same = day(row["issued_on"]) if row["kind"] == "mynumber_minor" else None
+    return RECEIVED.get(row["kind"], same)
 
 
 def work_out(kind: str, **known: object) -> Expiry:
@@ -53,7 +65,7 @@ def test_a_card_and_its_certificates_end(row):
         CARD,
         issued=day(row["issued_on"]),
         born=day(row["born_on"]),
-        received=RECEIVED.get(row["kind"]),
+        received=received(row),
         residence_until=day(row["residence_expiry"]),
     )
 
@@ -382,3 +394,116 @@ def test_the_birth_date_is_not_in_what_comes_back():
     found = work_out(CARD, issued=date(2024, 6, 10), born=born)
 
     assert born not in asdict(found).values()
+
+
+# Which date an issue date gives under which condition; None: it is asked. Each was a wrong date once, or a guess.
+CONDITIONS = [
+    ("driving_licence", {"issued": "2024-10-20", "born": "2000-11-14", "years": 3}, "2026-12-14",
+     "a first licence in the month before a birthday: that birthday counts"),
+    ("driving_licence", {"issued": "2024-10-20", "born": "2000-11-14", "is_first": True}, "2026-12-14", "the same, said"),
+    ("driving_licence", {"issued": "2024-10-20", "born": "2000-11-14", "years": 3, "is_first": False}, "2027-12-14",
+     "a renewal counts from the birthday that is to come"),
+    ("driving_licence", {"issued": "2024-08-01", "born": "1980-06-17", "is_first": True}, "2027-07-20",
+     "a first licence far from a birthday"),
+    ("driving_licence", {"issued": "2024-11-14", "born": "2000-11-14", "is_first": True}, "2027-12-14",
+     "on the birthday itself: it does not count"),
+    ("care_burden_ratio", {"issued": "2026-07-15"}, "2027-07-31", "posted in July for August"),
+    ("care_burden_ratio", {"issued": "2026-07-01"}, "2027-07-31", "likewise on the first of July"),
+    ("care_burden_ratio", {"issued": "2026-06-30"}, "2026-07-31", "of the period that is about to end"),
+    ("care_burden_ratio", {"issued": "2026-08-01"}, "2027-07-31", "on its first day"),
+    ("shikaku_kakuninsho_75plus", {"issued": "2026-07-10"}, "2027-07-31", "posted in July for August"),
+    ("silver_pass", {"issued": "2026-09-10"}, "2027-09-30", "bought in September for October"),
+    ("silver_pass", {"issued": "2026-08-20"}, None, "of either year: the pass tells"),
+    ("silver_pass", {"issued": "2026-10-01"}, "2027-09-30", "on its first day"),
+    ("care_burden_limit", {"issued": "2026-07-20"}, None, "of either year: the paper tells"),
+    ("care_burden_limit", {"issued": "2026-08-01"}, "2027-07-31", "on its first day"),
+    ("passport", {"issued": "2026-08-01", "born": "2015-01-01"}, "2031-08-01", "a child's lasts five years"),
+    ("passport", {"issued": "2026-08-01", "born": "2008-08-01"}, "2036-08-01", "18 on the day"),
+    ("passport", {"issued": "2026-08-01", "born": "2008-08-02"}, "2031-08-01", "17 on the day"),
+    ("passport", {"issued": "2022-03-31", "born": "2003-01-01"}, "2027-03-31", "19 by the law before April 2022"),
+    ("passport", {"issued": "2022-04-01", "born": "2003-01-01"}, "2032-04-01", "19 by the law since April 2022"),
+    ("residence_card_permanent", {"issued": "2023-12-01", "born": "2012-05-05"}, "2028-05-04",
+     "to the day before the sixteenth birthday"),
+    ("residence_card_permanent", {"issued": "2023-12-01", "born": "2008-02-29"}, "2024-02-28", "born on a leap day"),
+    ("residence_card_permanent", {"issued": "2023-12-01", "born": "2007-12-01"}, "2030-12-01", "16 on the day"),
+    ("residence_card_permanent", {"issued": "2023-12-01", "born": "2020-01-01"}, "2030-12-01", "seven years come first"),
+    ("mynumber_signature_certificate", {"issued": "2023-01-01", "born": "2012-03-03"}, None, "not issued under 15"),
+    ("mynumber_signature_certificate", {"issued": "2027-03-03", "born": "2012-03-03"}, "2032-03-03", "15 on the day"),
+    ("licence_senior_course", {"issued": "2024-01-01", "born": "1951-01-01"}, None, "they will be 76: the test"),
+    ("licence_senior_test", {"issued": "2024-01-01", "born": "1955-01-01"}, None, "they will be 72: the course"),
+    ("mynumber_card", {"issued": "2023-07-20", "born": "2005-07-01"}, None, "applied for at 17 or at 18?"),
+    ("mynumber_card", {"issued": "2023-07-20", "born": "2005-07-01", "received": "2023-07-02"}, "2033-07-01", "at 18"),
+    ("mynumber_card", {"issued": "2023-07-20", "born": "2005-07-01", "received": "2023-06-02"}, "2028-07-01", "at 17"),
+    ("mynumber_card", {"issued": "2022-05-20", "born": "2003-07-01"}, None, "by the law before April 2022 or since?"),
+    ("mynumber_card", {"issued": "2023-10-20", "born": "2005-07-01"}, "2033-07-01", "no card takes so long"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "known", "end", "why"), CONDITIONS)
+def test_an_issue_date_gives_an_end_under_its_conditions_or_is_asked_about(kind, known, end, why):
+    given_facts = {name: day(value) if isinstance(value, str) else value for name, value in known.items()}
+
+    if end is None:
+        with pytest.raises(RefusedInputError) as asked:
+            work_out(kind, **given_facts)
+        assert asked.value.code in {"only_the_card_says", "age_not_of_kind", "received_date_needed"}, why
+        return
+    assert work_out(kind, **given_facts).ends_on(kind) == day(end), why
+
+
+def test_of_a_licence_that_may_be_the_first_the_later_end_of_a_renewal_is_shown_too():
+    found = work_out("driving_licence", issued=date(2024, 10, 20), born=date(2000, 11, 14), years=3)
+
+    assert (found.card_expires_on, found.if_a_renewal) == (date(2026, 12, 14), date(2027, 12, 14))
+
+
+def test_a_date_that_was_read_is_asked_about_where_its_holder_is_of_another_age():
+    with pytest.raises(NeedsConfirmationError) as asked:
+        work_out("licence_senior_course", expires_on=date(2027, 2, 1), born=date(1951, 1, 1))
+
+    assert asked.value.code == "age_not_of_kind"
+
+
+def test_a_rule_that_no_source_confirms_says_so():
+    assert work_out("passport", issued=date(2026, 7, 1), years=5).rule_unconfirmed
+    assert not work_out("passport", issued=date(2026, 6, 30), years=5).rule_unconfirmed
+
+
+GIVEN = {
+    "born": date(2000, 1, 2), "received": date(2024, 1, 2), "residence_until": date(2026, 1, 2),
+    "special_period": True, "card_expires_on": date(2031, 1, 2), "user_certificate_expires_on": date(2026, 1, 2),
+    "replaces": date(2024, 3, 2), "years": 3, "is_first": True,
+}  # fmt: skip
+BIRTHS = (
+    date(2000, 1, 2), date(2005, 12, 25), date(2012, 5, 5), date(1954, 1, 25), date(1953, 1, 20), date(1949, 1, 25),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("field", sorted(GIVEN))
+def test_every_known_fact_matters_for_some_end_of_the_kind_or_is_refused(kind, field):
+    """A fact that is taken can change the end, or what is refused, of some card of the kind."""
+    known = KnownDates(issued=date(2024, 1, 10), **{field: GIVEN[field]})
+    try:
+        refuse_unused(KINDS, kind, known)
+    except RefusedInputError:
+        return
+
+    def outcome(**facts: object) -> object:
+        try:
+            return asdict(work_out(kind, **facts))
+        except (RefusedInputError, NeedsConfirmationError) as refused:
+            return refused.code
+
+    bases = [
+        {"issued": issued, **more}
+        for issued in (date(2019, 1, 10), date(2023, 12, 20), date(2024, 1, 10))
+        for more in ({}, *({"born": born} for born in BIRTHS))
+    ]
+    values = [*BIRTHS] if field == "born" else [GIVEN[field]]
+    differs = [
+        outcome(**{**base, field: value}) != outcome(**{name: one for name, one in base.items() if name != field})
+        for base in bases
+        for value in values
+    ]
+    assert any(differs), f"{field} changes nothing about {kind}"

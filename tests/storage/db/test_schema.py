@@ -17,7 +17,7 @@ from reminder.storage.db import schema
 from reminder.storage.db.columns import EnumText
 from reminder.storage.db.session import Database
 from reminder.storage.db.tables import Base
-from reminder.storage.registry import cards, groups, imports
+from reminder.storage.registry import card_lives, cards, groups, imports
 from reminder.storage.reminders import notices, replies, unclear_replies
 from tests.storage.conftest import Rows
 from tests.village import Village
@@ -253,6 +253,7 @@ def test_the_database_itself_refuses_what_is_no_member_of_an_enum(village: Villa
         accounts.invite(tx, keys, group_id=1, address="ane@example.jp", role=Role.EDITOR, now=now, expires_at=now)
         sheet = imports.add(tx, group_id=1, member_id=1, columns=[], now=now)
         imports.add_rows(tx, keys, sheet, [imports.NewRow(2, {}, ())])
+        card_lives.make_appointment(tx, 1, date(2027, 3, 31), None, on=date(2027, 2, 1), now=now)
 
     for table, column in CLOSED:
         with pytest.raises(IntegrityError, match=f"ck_{table}_{column}"), database.writing() as tx:

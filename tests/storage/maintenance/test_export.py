@@ -54,6 +54,8 @@ def test_a_group_takes_along_what_belongs_to_it_and_nothing_of_another(rows: Row
     assert [(row["id"], row["expires_on"]) for row in export.cards(rows.tx, [person])[person]] == [(card, "2027-03-31")]
     assert [row["card_id"] for row in export.reminders(rows.tx, [card])[card]] == [card]
     assert [row["contact_id"] for row in export.assignments(rows.tx, [card])[card]] == [phone]
+    rows.life(card)
+    assert [row["state"] for row in export.card_lives(rows.tx, [card])[card]] == ["open"]
     (reminder,) = rows.column(Reminder.id)
     promise = rows.promise(reminder)
     assert [row["id"] for row in export.promises(rows.tx, [reminder])[reminder]] == [promise]

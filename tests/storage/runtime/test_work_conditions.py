@@ -10,11 +10,12 @@ from reminder.domain.model.messages import MessageState
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import ChannelName
 from reminder.domain.parsing.replies import Intent
+from reminder.domain.rules.evening_balance import DayBalance
 from reminder.domain.rules.sending_limits import HoldReason
 from reminder.guard import outgoing
-from reminder.storage.db.tables import Card
+from reminder.storage.db.tables import Card, Promise
 from reminder.storage.outbox import group_limits, receipts
-from reminder.storage.reminders import notices, replies, unclear_replies
+from reminder.storage.reminders import daily_balances, notices, replies, unclear_replies
 from reminder.storage.runtime import heartbeats, service_state, work_conditions
 from reminder.storage.runtime.work_conditions import WorkCondition
 from reminder.worker.jobs import JOBS, conditions_of
@@ -30,7 +31,7 @@ def holding(rows: Rows, now: timedelta = timedelta(0)) -> set[str]:
 @pytest.fixture
 def idle(rows: Rows) -> Rows:
     """What is done once a day or once a week has been done."""
-    for name in (heartbeats.VERIFICATION, heartbeats.RETENTION, heartbeats.DIGEST):
+    for name in (heartbeats.VERIFICATION, heartbeats.RETENTION, heartbeats.DIGEST, heartbeats.BALANCE):
         heartbeats.record(rows.tx, name, NOW)
     service_state.replace(rows.tx, work_conditions.WORDS_CHECKED, outgoing.version())
     assert holding(rows) == set()
@@ -92,6 +93,17 @@ def pass_of_a_wrong_clock(rows: Rows) -> None:
     heartbeats.record(rows.tx, heartbeats.PASS, NOW + timedelta(minutes=3))
 
 
+def evening_that_was_not_counted(rows: Rows) -> None:
+    yesterday = TODAY - DAY
+    promise = rows.promise(rows.reminder(rows.card(rows.person(rows.group()))), day=yesterday)
+    rows.change(Promise, promise, check_at=NOW + HOUR)
+
+
+def evening_with_something_open(rows: Rows) -> None:
+    counted = [DayBalance(TODAY - DAY, "sms", due=1, open=1)]
+    daily_balances.replace(rows.tx, TODAY - DAY, counted, is_final=False, now=NOW - HOUR)
+
+
 @pytest.mark.parametrize(
     ("happens", "name"),
     [
@@ -105,6 +117,8 @@ def pass_of_a_wrong_clock(rows: Rows) -> None:
         (notice, "notice_waits"),
         (limit_of_a_group, "group_hold_untold"),
         (pass_of_a_wrong_clock, "pass_in_future"),
+        (evening_that_was_not_counted, "balance_missing"),
+        (evening_with_something_open, "balance_unsettled"),
     ],
 )
 def test_what_waits_makes_its_own_condition_hold_and_no_other(
@@ -131,7 +145,7 @@ def test_what_has_a_moment_is_not_due_before_it(idle: Rows, happens: Callable[[R
         (16 * HOUR - timedelta(seconds=1), set()),  # 23:59:59 of the same day in Japan
         (16 * HOUR, {"retention_due"}),
         (6 * DAY - 8 * HOUR - timedelta(seconds=1), {"retention_due"}),  # Sunday, 23:59:59
-        (6 * DAY - 8 * HOUR, {"retention_due", "verification_due", "digest_missing"}),
+        (6 * DAY - 8 * HOUR, {"retention_due", "verification_due", "digest_missing", "balance_unsent"}),
     ],
 )
 def test_what_is_done_once_a_day_or_a_week_is_due_from_the_first_moment_of_the_next_in_japan(
@@ -141,7 +155,18 @@ def test_what_is_done_once_a_day_or_a_week_is_due_from_the_first_moment_of_the_n
 
 
 def test_what_was_never_done_is_due(rows: Rows) -> None:
-    assert holding(rows) == {"verification_due", "retention_due", "digest_missing", "words_unchecked"}
+    assert holding(rows) == {"verification_due", "retention_due", "digest_missing", "balance_unsent", "words_unchecked"}
+
+
+def test_an_evening_is_counted_once_its_hour_has_come_and_never_before_the_first_promise(idle: Rows) -> None:
+    def is_due(at: timedelta) -> bool:
+        return "balance_missing" in holding(idle, at)
+
+    assert not is_due(30 * DAY)
+    idle.promise(idle.reminder(idle.card(idle.person(idle.group()))))
+    assert [is_due(at) for at in (-DAY, 11 * HOUR - timedelta(seconds=1), 11 * HOUR)] == [False, False, True]
+    daily_balances.replace(idle.tx, TODAY, [DayBalance(TODAY, "sms")], is_final=True, now=NOW + 11 * HOUR)
+    assert [is_due(at) for at in (11 * HOUR, DAY + 11 * HOUR)] == [False, True]
 
 
 def test_words_are_unchecked_until_all_have_been_checked_by_the_rules_in_force(idle: Rows) -> None:

@@ -93,6 +93,7 @@ def test_no_calendar_holds_more_than_whose_and_which_card(family: Village, is_pr
 
 def test_the_form_is_that_of_the_standard(family: Village) -> None:
     family.card("母", END, "other", label="とても長い名前の会員カード")
+    family.card("母", END)
 
     written = read(family)
 

@@ -186,16 +186,16 @@ def test_the_pages_without_sign_in_are_there_only_for_the_machine_itself(
     web = web_of(small_village, local_pages=True)
     browser = Visitor(web, machine=machine, host=host, headers=headers)
 
-    answers = [browser.get("/overview"), browser.get("/outbox")]
+    answers = [browser.get("/overview"), browser.get("/outbox"), browser.get("/balance")]
 
-    assert [answer.status for answer in answers] == [200 if is_shown else 404] * 2, why
+    assert [answer.status for answer in answers] == [200 if is_shown else 404] * 3, why
     if not is_shown:
-        assert [answer.body for answer in answers] == [browser.get("/nowhere").body] * 2, (
+        assert [answer.body for answer in answers] == [browser.get("/nowhere").body] * 3, (
             "as if there were no such page"
         )
 
 
-@pytest.mark.parametrize("target", ["/overview", "/outbox"])
+@pytest.mark.parametrize("target", ["/overview", "/outbox", "/balance"])
 def test_a_service_for_others_has_no_pages_without_sign_in(small_village: Village, target: str) -> None:
     answer = visitor(small_village, local_pages=False).get(target)
 
@@ -287,6 +287,22 @@ def test_words_that_people_typed_never_become_part_of_the_page(village: Village)
     assert "&lt;i&gt;田中&lt;/i&gt;&amp;家" in enrolled
     assert "&lt;u&gt;鳥" in sent
     assert "&lt;b&gt;母" in sent
+
+
+def test_the_balance_shows_what_became_of_each_day_and_names_nobody(village: Village) -> None:
+    browser = visitor(village)
+    assert "まだ一日も数えていません" in browser.get("/balance").text
+    village.person("母", phone="090-0000-0001", mark="つばめ")
+    village.card("母", END)
+    village.run_until("2027-01-04 18:30")
+    village.sleep_until("2027-01-04 19:00")
+    run_a_pass(village)
+
+    page = browser.get("/balance").text
+
+    assert "SMS：予定 1件　届いた 1、別の方法で届いた 0、人に引き継いだ 0、まだ 0、不明 0（1人）　送信 1通" in page
+    assert "2027年1月4日" in page or "1月4日（月）" in page
+    assert "母" not in page
 
 
 # ── the stop link ──
