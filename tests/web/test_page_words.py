@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reminder.domain.model.card_kinds import FirstAct
 from reminder.domain.model.card_states import CardState, EndReason
 from reminder.domain.model.channels import registered
 from reminder.domain.model.messages import MessageState
@@ -28,6 +29,8 @@ SOURCES = "\n".join(
 # What templates put together of a word and a value.
 BUILT = {
     "next": list(NextAct),
+    "next_open": ["last", "first"],
+    "first_act": list(FirstAct),
     "reach": list(MessageState),
     "answer": ["none", *Intent, *Consent],
     "channel": list(registered()),
