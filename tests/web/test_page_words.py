@@ -11,6 +11,7 @@ from reminder.domain.model.card_states import CardState, EndReason
 from reminder.domain.model.channels import registered
 from reminder.domain.model.messages import MessageState
 from reminder.domain.model.people import ContactState, Language, Role
+from reminder.domain.model.person_states import PersonState
 from reminder.domain.parsing.replies import Consent, Intent
 from reminder.domain.rules.next_step import NextAct
 from reminder.errors import SettingsError
@@ -38,6 +39,7 @@ BUILT = {
     "unheard": [state for state in ContactState if state is not ContactState.CONFIRMED],
     "role": list(Role),
     "life_state": list(CardState),
+    "person_state": list(PersonState),
     "end_reason": list(EndReason),
 }
 
