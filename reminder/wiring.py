@@ -150,8 +150,7 @@ class App:
 
     def close(self) -> None:
         """Close the channels, the event loop and the database."""
-        for channel in {*self.channels.values(), *(self.code_channels or {}).values()}:
-            self.loop.run(_closed(channel))
+        self.loop.run(_all_closed({*self.channels.values(), *(self.code_channels or {}).values()}))
         self.loop.close()
         self.database.close()
 
@@ -160,6 +159,11 @@ class App:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+async def _all_closed(channels: Collection[Channel]) -> None:
+    """Close the connections to all providers at the same time."""
+    await asyncio.gather(*map(_closed, channels))
 
 
 async def _closed(channel: Channel) -> None:

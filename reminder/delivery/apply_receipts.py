@@ -51,8 +51,7 @@ def keep_from_twilio(
     message_id = None
     if reference and not (reference.isascii() and reference.isdigit()):
         named = queries.referred(uow.tx, uow.keys, reference)
-        is_known_by_another = named is not None and named.provider_id not in (None, provider_id)
-        if named is None or named.channel not in _TWILIO or (is_known_by_another and not named.is_matched):
+        if named is None or named.channel not in _TWILIO:
             return False
         message_id = named.id
     receipts.keep(
@@ -119,7 +118,12 @@ class _Named:
         if receipt.message_id is None or (holder is not None and holder.id == receipt.message_id):
             return holder
         named = self._by_id.get(receipt.message_id)
-        if named is None or (named.provider_id is not None and not named.is_matched):
+        if named is None:
+            return None
+        if named.provider_id is not None and not named.is_matched:
+            if holder is None:
+                # It was taken under two ids: a restored database may not know that it was sent again.
+                queue.mark_doubled(self._tx, [named.id])
             return None
         others = named.provider_id
         if not self._take_back([one for one in (named, holder) if one is not None and one.provider_id is not None]):

@@ -25,11 +25,11 @@ from reminder.domain.model.messages import (
     after_asking,
 )
 from reminder.domain.model.people import ChannelName
-from reminder.domain.rules.same_words import Claimant, identify
+from reminder.domain.rules.same_words import Claimant, identify, some_are_doubled
 from reminder.errors import ChannelError, DatabaseNotReadyError, TemporaryChannelError
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.session import Database, Tx
-from reminder.storage.outbox import leases
+from reminder.storage.outbox import leases, queue
 from reminder.storage.outbox.leases import LeasedMessage
 from reminder.storage.runtime import breakers
 
@@ -83,8 +83,9 @@ def settle_unknown(
         outcomes: list[tuple[LeasedMessage, Outcome]] = []
         try:
             with database.writing() as tx:
-                outcomes = _outcomes(tx, list(zip(some, answers, strict=True)), clock, open_now)
+                outcomes, doubled = _outcomes(tx, list(zip(some, answers, strict=True)), clock, open_now)
                 record(tx, outcomes, RECORD_ANSWER, clock)
+                queue.mark_doubled(tx, doubled)
         except DatabaseNotReadyError:
             raise
         except Exception:
@@ -109,8 +110,8 @@ async def _unless_stopped(
 
 def _outcomes(
     tx: Tx, answered: Sequence[tuple[LeasedMessage, Answer]], clock: Clock, open_now: Collection[str]
-) -> list[tuple[LeasedMessage, Outcome]]:
-    """Return what the answers mean, by what every worker has recorded so far.
+) -> tuple[list[tuple[LeasedMessage, Outcome]], set[int]]:
+    """Return what the answers mean, by what every worker has recorded so far, and the ids of what was taken twice.
 
     Another worker may have asked about a message of the same words to the same telephone at the same moment, and have
     got the same list. The lock on the address lets one of them decide after the other. `open_now`: the channels whose
@@ -125,19 +126,18 @@ def _outcomes(
         if isinstance(answer, ListedEntries):
             ids = {entry.provider_id for entry in answer.entries}
             taken.setdefault(leased.channel, set()).update(leases.known_provider_ids(tx, leased.channel, ids))
-    found, settled = list[tuple[LeasedMessage, Outcome]](), set[int]()
+    found, settled, doubled = list[tuple[LeasedMessage, Outcome]](), set[int](), set[int]()
     for leased, answer in answered:
         meant = answer
         if isinstance(answer, ListedEntries):
             message_id, known = leased.outgoing.message_id, taken[leased.channel]
             earliest = leased.outgoing.handed_at - CLOCK_SLACK
             claims = claimants.get(message_id) or [Claimant(message_id, earliest)]
-            meant = identify(
-                message_id,
-                [one for one in claims if one.message_id not in settled],
-                [entry for entry in answer.entries if entry.provider_id not in known],
-            )
+            still = [one for one in claims if one.message_id not in settled]
+            entries = [entry for entry in answer.entries if entry.provider_id not in known]
+            meant = identify(message_id, still, entries)
             if isinstance(meant, Accepted):
+                doubled |= {message_id} if some_are_doubled(still, entries) else set()
                 known.add(meant.provider_id)
                 settled.add(message_id)
         assert not isinstance(meant, ListedEntries)
@@ -150,7 +150,7 @@ def _outcomes(
             is_open=leased.channel in open_now,
         )
         found.append((leased, after_asking(meant, asked, now)))
-    return found
+    return found, doubled
 
 
 class _Inquiries:

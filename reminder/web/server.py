@@ -52,7 +52,10 @@ def has_local_pages(app: App, host: str) -> bool:
 
 
 def run(app: App, listening: socket.socket, *, beside: AbstractContextManager[object] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; running requests are finished. `beside` is open as long as the server runs."""
+    """Serve until SIGTERM or SIGINT; running requests have a few seconds to end.
+
+    `beside` is open as long as the server runs.
+    """
     host = listening.getsockname()[0]
     web = create_web(app, local_pages=beside is not None and has_local_pages(app, host))
 
@@ -83,6 +86,9 @@ LONG = 0.5
 MOST_THREADS = 40
 # Seconds for which a connection is kept for the next request.
 KEPT_IDLE = 5
+# Seconds that running requests have once the server is to stop. A client that sends or reads no further is left; a
+# supervisor kills after 25 seconds in all, and the worker's jobs end after the requests (scheduler.STOPS_WITHIN).
+REQUESTS_END_WITHIN = 4
 # Some systems allow a billion open files, and every one that could be open costs memory at the start of a child.
 MOST_FILES = 65_536
 
@@ -170,6 +176,7 @@ def make_server(web: FastAPI) -> uvicorn.Server:
             ws="none",
             backlog=BACKLOG,
             timeout_keep_alive=KEPT_IDLE,
+            timeout_graceful_shutdown=REQUESTS_END_WITHIN,
             # Only by our own setting; uvicorn would believe any program of this machine.
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=list(settings.trusted_proxies),

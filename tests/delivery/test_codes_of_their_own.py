@@ -1,6 +1,7 @@
 """Login codes have a way of their own: other mails, their connections and their breaker hold up nobody who signs in."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 from reminder.delivery.sender import Sender
@@ -8,7 +9,7 @@ from reminder.domain.model.messages import Accepted, MessageKind, Outgoing, Urge
 from reminder.domain.model.people import Audience, ChannelName
 from reminder.domain.rules.circuit_breaker import Breaker, Certainty
 from reminder.errors import TemporaryChannelError
-from reminder.storage.outbox import queue
+from reminder.storage.outbox import monitoring, queue
 from reminder.storage.outbox.queue import MessageDraft
 from reminder.storage.runtime import breakers
 from tests.village import Village
@@ -46,6 +47,11 @@ class Held:
 
     def __init__(self, codes: int) -> None:
         self._missing, self._all_in = codes, asyncio.Event()
+        self.before_the_code = 0
+
+    @property
+    def all_in(self) -> bool:
+        return self._all_in.is_set()
 
     async def send(self, outgoing: Outgoing) -> Accepted:
         if outgoing.address.startswith(CODE):
@@ -53,6 +59,7 @@ class Held:
             if not self._missing:
                 self._all_in.set()
         else:
+            self.before_the_code += not self.all_in
             await self._all_in.wait()
         return Accepted(f"held-{outgoing.message_id}")
 
@@ -63,7 +70,7 @@ class Held:
         """Nothing was opened."""
 
 
-def sender(village: Village, mail: object, codes: object) -> Sender:
+def sender(village: Village, mail: object, codes: object, goes_on: Callable[[], bool] = lambda: True) -> Sender:
     return Sender(
         village.app.database,
         village.app.keys,
@@ -71,6 +78,7 @@ def sender(village: Village, mail: object, codes: object) -> Sender:
         {ChannelName.EMAIL: mail},  # type: ignore[dict-item]
         per_second=None,
         stop_url=lambda *_: None,
+        goes_on=goes_on,
         code_channels={ChannelName.EMAIL: codes},  # type: ignore[dict-item]
     )
 
@@ -117,3 +125,17 @@ def test_what_was_leased_before_the_breaker_opened_is_given_back_and_uses_no_att
     attempts = [one.attempts for one in village.messages()]
     assert sum(attempts) == tried
     assert {one.state for one in village.messages()} == {"queued"}
+
+
+def test_a_code_leaves_at_once_beside_ten_thousand_mails_that_were_due_before_it(village: Village) -> None:
+    village.sleep_until("2026-12-01 10:00")
+    mails(village, bulk=10_000, codes=1)
+    held = Held(codes=1)
+
+    # Once the code has left, the rest of them are released.
+    sender(village, held, held, goes_on=lambda: not held.all_in).send_due(village.app.loop.run)
+
+    assert held.all_in
+    assert held.before_the_code <= ChannelName.EMAIL.can.concurrency, "no other mail had been answered"
+    with village.app.database.reading() as tx:
+        assert monitoring.counts(tx)["queued"] > 9_000

@@ -31,6 +31,7 @@ from tests.storage.conftest import HOUR, NOW, Rows, database, keys
 
 __all__ = ["database", "keys"]  # fixtures
 MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
 ASKED_AT = NOW + HOUR
 
 
@@ -190,6 +191,46 @@ def test_a_receipt_that_proves_nothing_takes_no_id_from_either(
         pass
 
     assert states(database, (first, second)) == before
+
+
+def doubled(database: Database, ids: Collection[int]) -> list[bool]:
+    with database.reading() as tx:
+        return [tx.get_one(Message, one).possibly_double for one in ids]
+
+
+@pytest.mark.parametrize("listed", [1, 2, 3, 4])
+def test_where_more_is_listed_than_was_meant_each_of_them_may_be_double(
+    place: tuple[Database, KeyRing], listed: int
+) -> None:
+    """A restored database does not know that a text was sent again, and marked, since its back-up."""
+    database, keys = place
+    with database.writing() as tx:
+        two = pair(Rows(tx, keys), 1)
+    entries = [ListedEntry(f"SM{nth}", NOW + nth * SECOND) for nth in range(listed)]
+
+    settle(database, keys, Provider({number(1): entries}))
+
+    assert doubled(database, two) == [listed > 2] * 2
+    assert [state for state, _ in states(database, two)] == [("unknown" if listed < 2 else "accepted")] * 2
+
+
+@pytest.mark.parametrize("status", ["sent", "delivered", "undelivered"])
+def test_a_text_of_which_two_ids_are_heard_may_be_double(place: tuple[Database, KeyRing], status: str) -> None:
+    database, keys = place
+    with database.writing() as tx:
+        rows = Rows(tx, keys)
+        first, second = pair(rows, 1)
+        rows.handed(first, provider_id="SM1")
+        rows.handed(second, provider_id="SM2")
+    with database.writing() as tx:
+        for provider_id, message in (("SM0", first), ("SM1", second)):
+            receipts.keep(tx, provider_id=provider_id, status=status, error_code=None, message_id=message, now=NOW)
+
+    apply_receipts.apply_waiting(database, ASKED_AT)
+
+    assert doubled(database, (first, second)) == [True, False], (
+        "the second id is the other message's, and proves nothing"
+    )
 
 
 def test_an_id_that_a_provider_gives_twice_settles_one_message_and_loses_no_other(

@@ -20,6 +20,7 @@ def main() -> int:
     asked.add_argument("--seeds", help="from-to, both included")
     asked.add_argument("--kept", action="store_true", help="the failures of kept.toml")
     asked.add_argument("--days", type=int, default=1)
+    asked.add_argument("--drawing", type=int, default=None, help="1: what a seed brought before restores")
     asked.add_argument("--trace", action="store_true")
     asked.add_argument("--shrink", action="store_true")
     asked.add_argument("--minutes", type=float, help="go on with seed after seed for so long")
@@ -37,7 +38,7 @@ def main() -> int:
 
 def _live_through(given: argparse.Namespace) -> int:
     from tests.simulation.runs import run
-    from tests.simulation.scenario import as_toml, drawn, from_toml
+    from tests.simulation.scenario import NEWEST, as_toml, drawn, from_toml
     from tests.simulation.shrink import shrunk
 
     if given.kept:
@@ -50,7 +51,7 @@ def _live_through(given: argparse.Namespace) -> int:
     until = time.monotonic() + 60 * given.minutes if given.minutes else None
     failed, seed, began = 0, first, time.process_time()
     while time.monotonic() < until if until is not None else seed <= last:
-        scenario = drawn(seed, given.days)
+        scenario = drawn(seed, given.days, given.drawing or NEWEST)
         result = run(scenario)
         if given.trace:
             print("\n".join(result.trace))

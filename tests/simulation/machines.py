@@ -18,12 +18,13 @@ from unittest import mock
 from sqlalchemy import event
 
 from reminder import wiring
+from reminder.clock import ClockWatch
 from reminder.errors import DatabaseNotReadyError
 from reminder.storage.db.row_security import NOBODY, Access
 from reminder.storage.db.session import Database, reachable
 from reminder.wiring import App, build_app
 from reminder.worker import scheduler
-from reminder.worker.scheduler import IntervalJob
+from reminder.worker.scheduler import IntervalJob, WorkerScheduler
 from tests.simulation.loop import OWNER, SimLoop
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ T = TypeVar("T")
 # The job that a thread of the worker does.
 JOB: ContextVar[str] = ContextVar("job", default="")
 log = logging.getLogger("reminder.simulated")
+
+
+class InjectedError(Exception):
+    """A fault of a job or of a statement that the simulation has made."""
 
 
 class MachineClock:
@@ -68,7 +73,7 @@ class WatchedDatabase(Database):
             self._process.world.watcher.wrong("nested", f"{self._process.name} opens a writing unit inside another")
         with self._entered("write"), super().writing(access) as tx:
             yield tx
-        self._process.world.committed()
+        self._process.world.committed(self._process)
         self._process.pass_through("committed")
 
     @contextmanager
@@ -81,8 +86,10 @@ class WatchedDatabase(Database):
     def _entered(self, why: str) -> Iterator[None]:
         if not self.depth:
             self._process.pass_through(why)
+            if JOB.get() and self._process.world.weather.now("statements")[0] == "raise":
+                raise InjectedError(why)
         with reachable():
-            self._process.world.storage.refuse(self._process.name, why)
+            self._process.storage.refuse(self._process.name, why)
         self.depth += 1
         try:
             yield
@@ -111,6 +118,7 @@ class Machine:
 
     def __init__(self, world: "World", name: str) -> None:
         self.world, self.name = world, name
+        self.storage = world.storage
         self.clock = MachineClock(world.loop, world.began)
         self.is_alive = False
         self.app: App
@@ -138,7 +146,7 @@ class Machine:
             return made[0]
 
         with mock.patch("reminder.storage.db.session.Database", database):
-            app = build_app(self.world.settings, clock=self.clock, for_web=for_web)
+            app = build_app(self.world.settings_of(self.storage), clock=self.clock, for_web=for_web)
         app.loop.close()
         return replace(app, loop=ThreadsLoop(self, made[0]))  # type: ignore[arg-type]
 
@@ -187,7 +195,18 @@ class Machine:
 class Worker(Machine):
     """`reminder worker`: every job of the scheduler, each in a thread of its own."""
 
-    is_stopping = False
+    scheduler: "_Scheduler"
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to end, or ends by itself."""
+        return hasattr(self, "scheduler") and not self.scheduler._goes_on()
+
+    def stop(self) -> None:
+        """Tell it to end: it has 25 seconds."""
+        if hasattr(self, "scheduler"):
+            self.scheduler._stopping.set()
+        self.world.later(25.0, self.kill)
 
     def begin(self) -> None:
         """Start the jobs, once the App is built."""
@@ -202,6 +221,7 @@ class Worker(Machine):
             return
         if self.world.references is None:
             self.world.settle(self.app)
+        self.scheduler = _Scheduler(self)
         for job in scheduler.INTERVAL_JOBS:
             if job.name not in self.world.jobs_left_out:
                 self.in_thread(lambda job=job: self._repeat(job), after=self.world.draw("jobs begin", 0, 1))
@@ -213,13 +233,42 @@ class Worker(Machine):
             self.world.wait_for_work(self, job.name)
 
     def _run(self, job: IntervalJob) -> None:
-        """Run a job as the scheduler does."""
-        try:
-            job.run(self.app, lambda: not self.is_stopping)
-        except DatabaseNotReadyError as not_ready:
-            self.world.note(f"{job.name}: {not_ready.code}")
-        except Exception:
-            log.exception(job.failure)
+        """Run a job as the scheduler does, if nothing is wrong with the scheduler."""
+        kind, *how = self.world.weather.now("jobs", job.name)
+        if kind == "late":
+            self.world.loop.wait(float(how[0]))
+        run = job.run if kind != "raise" else _raise
+        self.scheduler._run(replace(job, run=run))
+
+
+def _raise(*_: object) -> None:
+    raise InjectedError
+
+
+class _Scheduler(WorkerScheduler):
+    """The real scheduler, whose threads are the simulation's: it is asked to run each job."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__(worker.app, (), watch=ClockWatch(worker.clock, worker.world.loop.time))
+        self._worker = worker
+
+    def _is_clock_wrong(self) -> bool:
+        """Return False: the database has no clock of its own here."""
+        return False
+
+    def _stop_by_itself(self, reason: DatabaseNotReadyError) -> None:
+        """Stop, as the real one does with a signal to its process."""
+        if not self._stopping.is_set():
+            self._worker.world.note(f"{self._worker.name} stops by itself: {reason.code}")
+            self.outgrown = reason
+            self._worker.stop()
+
+
+class Operator(Machine):
+    """Who makes back-ups and restores them, on a machine that nothing befalls."""
+
+    def begin(self) -> None:
+        """Wait for something to do."""
 
 
 class Web(Machine):

@@ -212,19 +212,20 @@ def _follow(world: "World", act: str, who: str) -> None:
 
 
 @_act
-def kill(world: "World", back_after: float = 20) -> None:
-    """The worker is killed now."""
-    world.worker.kill()
-    world.start_again("worker", back_after)
+def kill(world: "World", back_after: float = 20, which: str = "worker") -> None:
+    """A worker is killed now."""
+    if which in world.processes:
+        world.processes[which].kill()
+        world.start_again(which, back_after)
 
 
 @_act
-def kill_later(world: "World", commits: int = 0, back_after: float = 20) -> None:
-    """The worker is killed behind one of its next commits."""
-    worker = world.worker
+def kill_later(world: "World", commits: int = 0, back_after: float = 20, which: str = "worker") -> None:
+    """A worker is killed behind one of its next commits."""
+    worker = world.processes[which]
     worker.dies_after = commits
     world.later(120.0, lambda: worker.kill() if worker.dies_after is not None else None)
-    world.start_again("worker", 121.0 + back_after)
+    world.start_again(which, 121.0 + back_after)
 
 
 @_act
@@ -237,16 +238,30 @@ def kill_web(world: "World", back_after: float = 20) -> None:
 @_act
 def terminate(world: "World", back_after: float = 20) -> None:
     """The worker is told to end, and ends within its time."""
-    worker = world.worker
-    worker.is_stopping = True
-    world.later(25.0, worker.kill)
+    world.worker.stop()
     world.start_again("worker", 26.0 + back_after)
 
 
 @_act
 def clock(world: "World", by: float) -> None:
     """The clock of our machine is set."""
-    for process in (world.worker, world.web):
+    for process in world.processes.values():
         process.clock.offset += timedelta(seconds=by)
     for event in world._wakes.values():
         event.set()
+
+
+@_act
+def back_up(world: "World", takes: float = 1.0) -> None:
+    """The operator makes a back-up; so long after it is dated it reads the database."""
+    world.operator.in_thread(lambda: world.back_up(takes))
+
+
+@_act
+def restore(world: "World", live: bool = True, closes_after: float = 1.0, back_after: float = 20) -> None:
+    """The latest back-up is restored into another database.
+
+    `live`: the service goes on until its database is closed, `closes_after` the restore. Else everything was lost.
+    `back_after`: when the service is started again, with the restored one.
+    """
+    world.operator.in_thread(lambda: world.restore(is_live=live, closes_after=closes_after, back_after=back_after))

@@ -39,6 +39,8 @@ class Taken:
     # Whether our side has had the answer that it was taken, and which process that was.
     is_heard: bool = False
     worker: object = None
+    # What kind of message it was when it was taken.
+    kind: str = ""
 
     @property
     def mail_id(self) -> str:
@@ -67,11 +69,14 @@ class World(Protocol):
     def note(self, what: str) -> None:
         """Write a line into the trace."""
 
-    def handed(self, channel: str, key: str, to: str, text: str) -> None:
-        """Hear that a message has arrived at its provider, before the provider decides."""
+    def handed(self, channel: str, key: str, to: str, by: object) -> None:
+        """Hear that a message has arrived at its provider, before the provider decides; `by`: the process."""
 
     def took(self, taken: Taken) -> None:
         """Hear that a provider has taken a message."""
+
+    def bounced(self, report: bytes) -> None:
+        """Pipe a mail that comes back into our program."""
 
     def report(self, path: str, fields: Sequence[tuple[str, str]], *, about: str) -> None:
         """Post a signed webhook to the web server, if it can be reached."""
@@ -185,7 +190,7 @@ class Twilio(HttpHost):
         key = parse_qs(urlsplit(callback).query).get("m", [""])[0]
         kind, *how = self.world.weather.now(about, to)
         after = self.world.draw(f"{about} answers", 0.02, 0.4)
-        self.world.handed(about, key, to, text)
+        self.world.handed(about, key, to, line.owner)
         if kind in ("refuse", "refuse_slowly"):
             status = int(how[0])
             after += 5.0 if kind == "refuse_slowly" else 0.0
@@ -198,7 +203,7 @@ class Twilio(HttpHost):
             if kind == "reset":
                 line.tear(after)
             return
-        taken = self._take(about, to, text, key, callback)
+        taken = self._take(about, to, text, key, callback, line.owner)
         if kind == "accept_reset":
             line.tear(after)
         elif kind == "accept_then":
@@ -209,10 +214,10 @@ class Twilio(HttpHost):
             slow = float(how[0]) if kind == "slow" else 0.0
             respond(line, 201, self._row(taken), after=after + slow, then=taken.heard)
 
-    def _take(self, about: str, to: str, text: str, key: str, callback: str) -> Taken:
+    def _take(self, about: str, to: str, text: str, key: str, callback: str, by: object) -> Taken:
         self._numbers += 1
         sid = f"{'CA' if about == 'voice' else 'SM'}{self._numbers:032x}"
-        taken = Taken(about, to, text, key, sid, self.world.now(), "queued", callback)
+        taken = Taken(about, to, text, key, sid, self.world.now(), "queued", callback, worker=by)
         (self.calls if about == "voice" else self.texts).append(taken)
         self.world.took(taken)
         if about == "sms":
@@ -385,7 +390,7 @@ class LineServer(HttpHost):
         after = self.world.draw("line answers", 0.02, 0.4)
         kind, *how = self.world.weather.now("line", to)
         known = next((one for one in self.pushed if one.key == key), None)
-        self.world.handed("line", key, to, text)
+        self.world.handed("line", key, to, line.owner)
         if known is not None and (self.world.now() - known.at).total_seconds() < 86_400:
             respond(line, 409, {"message": "known"}, after=after, headers={"X-Line-Accepted-Request-Id": known.sid})
             return
@@ -399,7 +404,9 @@ class LineServer(HttpHost):
                 line.tear(after)
             return
         self.budget -= 1
-        taken = Taken("line", to, text, key, f"line-{len(self.pushed)}", self.world.now(), "accepted")
+        taken = Taken(
+            "line", to, text, key, f"line-{len(self.pushed)}", self.world.now(), "accepted", worker=line.owner
+        )
         self.pushed.append(taken)
         self.world.took(taken)
         if kind == "accept_reset":
@@ -420,7 +427,6 @@ class MailServer:
     world: World
     mails: list[Taken] = field(default_factory=list)
     mailboxes: dict[str, str] = field(default_factory=dict)
-    bounces_to: Callable[[], str] = lambda: ""
 
     def reachable(self) -> str:
         """Say whether a connection is made."""
@@ -431,13 +437,29 @@ class MailServer:
         """Serve a connection."""
         return _Smtp(line, self)
 
-    def take(self, to: str, raw: bytes) -> Taken:
-        """Take a mail."""
-        key = key_of_mail(raw)
-        taken = Taken("email", to, "", key, f"mail {len(self.mails)}", self.world.now(), "accepted", raw=raw)
+    def take(self, to: str, raw: bytes, sender: str, by: object) -> Taken:
+        """Take a mail; `sender`: its return path."""
+        key, sid = key_of_mail(raw), f"mail {len(self.mails)}"
+        taken = Taken("email", to, "", key, sid, self.world.now(), "accepted", raw=raw, worker=by)
         self.mails.append(taken)
         self.world.took(taken)
+        kind, _, code = self.mailboxes.get(to, "").partition(":")
+        if kind == "bounced":
+            report = bounce_of(sender, to, code)
+            self.world.later(self.world.draw("mails come back", 20, 900), lambda: self.world.bounced(report))
         return taken
+
+
+def bounce_of(sender: str, to: str, code: str) -> bytes:
+    """Return what a mail server writes to the return path of a mail that it cannot deliver."""
+    action = "failed" if code.startswith("5") else "delayed"
+    return (
+        f"From: MAILER-DAEMON@mail.example.jp\r\nTo: {sender}\r\nSubject: Undelivered\r\nMIME-Version: 1.0\r\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+        "--b\r\nContent-Type: text/plain\r\n\r\nIt was not delivered.\r\n"
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mail.example.jp\r\n\r\n"
+        f"Final-Recipient: rfc822; {to}\r\nAction: {action}\r\nStatus: {code}\r\n\r\n--b--\r\n"
+    ).encode()
 
 
 def key_of_mail(raw: bytes) -> str:
@@ -455,7 +477,7 @@ def text_of_mail(raw: bytes) -> str:
 class _Smtp:
     def __init__(self, line: Line, server: MailServer) -> None:
         self._line, self._server, self._world = line, server, server.world
-        self._heard, self._to, self._is_content = b"", "", False
+        self._heard, self._to, self._from, self._is_content = b"", "", "", False
         self._say("220 mail.example.jp ESMTP", "greeting")
 
     def _say(self, text: str, stage: str, then: Callable[[], None] | None = None) -> None:
@@ -487,6 +509,10 @@ class _Smtp:
         verb = said[:4].upper()
         if verb in ("EHLO", "HELO"):
             self._say("250-mail.example.jp\r\n250 8BITMIME", "hello")
+        elif verb == "MAIL":
+            found = re.search("<([^>]*)>", said)
+            self._from = found[1] if found else ""
+            self._say("250 OK", verb)
         elif verb == "RCPT":
             found = re.search("<([^>]*)>", said)
             self._to = found[1] if found else ""
@@ -503,14 +529,14 @@ class _Smtp:
     def _content(self, raw: bytes) -> None:
         self._is_content = False
         kind, *how = self._world.weather.now("email", self._to)
-        self._world.handed("email", key_of_mail(raw), self._to, "")
+        self._world.handed("email", key_of_mail(raw), self._to, self._line.owner)
         if kind == "refuse" and how[0] == "DATA":
             self._line.say(f"{how[1]}\r\n".encode(), 0.1)
             return
         if kind == "reset":
             self._line.tear(0.1)
             return
-        taken = self._server.take(self._to, raw)
+        taken = self._server.take(self._to, raw, self._from, self._line.owner)
         if kind == "accept_reset":
             self._line.tear(0.1)
         elif kind == "accept_then":

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import count
 from pathlib import Path
 
 from tests.simulation.scenario import Scenario
@@ -46,9 +47,12 @@ def run(scenario: Scenario, url: str | None = None) -> Result:
     """Run a scenario on SQLite, or on an empty migrated PostgreSQL database."""
     folder = Path(tempfile.mkdtemp(dir=_folder()))
     try:
-        if url is None:
-            url = f"sqlite:///{shutil.copy(_migrated(), folder / 'kigen.db')}"
-        world = World(scenario, folder, url)
+        files = count()
+
+        def empty() -> str:
+            return f"sqlite:///{shutil.copy(_migrated(), folder / f'kigen{next(files)}.db')}"
+
+        world = World(scenario, folder, url or empty(), empty)
         with _quiet(world):
             return world.run()
     finally:

@@ -19,7 +19,10 @@ READER = "*"
 
 @dataclass(frozen=True)
 class Somebody:
-    """A person. `ends_in`: the days until each card ends, by kind. `carers`: mail addresses of relatives."""
+    """A person. `ends_in`: the days until each card ends, by kind. `carers`: mail addresses of relatives.
+
+    `label`: what the family calls them; "": a word of their own. Who shares it and a telephone gets equal texts.
+    """
 
     name: str
     household: str = "A"
@@ -30,6 +33,7 @@ class Somebody:
     voice: str | None = None
     carers: Sequence[str] = ()
     ends_in: Mapping[str, int] = field(default_factory=lambda: {"mynumber_user_certificate": 60})
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Happening:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One simulation. `is_calm`: every way works often enough that everybody must be told in time."""
+    """One simulation. `workers`: how many work on one database. `audits`: the job that audits runs, too."""
 
     seed: int
     people: Sequence[Somebody]
@@ -64,6 +68,8 @@ class Scenario:
     days: int = 1
     start: str = START
     members: Sequence[str] = ("musume@example.jp",)
+    workers: int = 1
+    audits: bool = False
 
     def without(self, number: int) -> "Scenario":
         """Return the scenario with one happening or spell less."""
@@ -117,10 +123,83 @@ LIST_WEATHER = ("refuse:403:20003", "refuse:500:20500", "lag:120", "hang", "rese
 RECEIPTS = ("lost", "twice", "late:600")
 ANSWERS = ("1", "１", "2", "停止", "STOP", "再開", "あとで", "だれですか", "ありがとう", "1234 5678 9012", "9")
 STORAGE = ("full", "read_only", "locked", "away")
+JOBS = ("prepare", "send by sms", "send by email", "fetch", "audit")
 
 
-def drawn(seed: int, days: int = 1) -> Scenario:
-    """Return the scenario of a seed: a few people, and what the day brings them."""
+# What a seed brings in each way of drawing: a seed that found something is lived again in the way of then.
+FIRST, NEWEST = 1, 2
+
+
+def drawn(seed: int, days: int = 1, drawing: int = NEWEST) -> Scenario:
+    """Return the scenario of a seed: a few people, and what the day brings them.
+
+    `drawing`: FIRST knows neither restores, nor two workers, nor equal texts, nor faults of jobs, nor bounces.
+    """
+    scenario = _first_drawn(seed, days)
+    return scenario if drawing == FIRST else _with_more(scenario, Random(f"more {seed}"))
+
+
+def _with_more(scenario: Scenario, chance: Random) -> Scenario:
+    """Return the scenario with what only some days have; each has a source of chance of its own."""
+    people, happenings, spells = list(scenario.people), list(scenario.happenings), list(scenario.spells)
+    workers, mailboxes, phones = 1, dict(scenario.mailboxes), dict(scenario.phones)
+    if chance.random() < 0.25:
+        workers = 2
+        for _ in range(chance.randint(0, 2)):
+            args = {"which": "worker2", "back_after": chance.choice((2, 20, 400))}
+            happenings.append(Happening(_moment(chance, 0), "kill", args, _turn(chance)))
+    if chance.random() < 0.25 and people[0].sms is not None:
+        first = people[0]
+        twin = replace(people[1], household=first.household, mode=first.mode, sms=first.sms, email=None, line=None)
+        people[0] = replace(first, label="祖母", email=None, line=None)
+        people[1] = replace(twin, voice=None, label="祖母", ends_in=dict(first.ends_in))
+    if chance.random() < 0.25:
+        happenings += _restore(chance)
+    if chance.random() < 0.2:
+        spells.append(_fault(chance))
+    for address in sorted({carer for one in people for carer in (one.email, *one.carers) if carer}):
+        if chance.random() < 0.1:
+            mailboxes[address] = chance.choice(("bounced:5.1.1", "bounced:5.2.2", "bounced:4.4.7"))
+    return replace(
+        scenario,
+        people=people,
+        happenings=sorted(happenings, key=lambda one: one.at),
+        spells=spells,
+        mailboxes=mailboxes,
+        phones=phones,
+        workers=workers,
+        audits=chance.random() < 0.1,
+    )
+
+
+def _restore(chance: Random) -> list[Happening]:
+    """Return a back-up, and its restore in the hours after it."""
+    at = HOUR * chance.choice((0.05, 1.0, 2.9, 3.0, 4.0, 4.0, 4.0)) + chance.random() * chance.choice((5, 60, 600))
+    later = at + chance.choice((30, 120, 900, 2 * HOUR, 3 * HOUR)) * (0.5 + chance.random())
+    how = {
+        "live": chance.random() < 0.6,
+        "closes_after": chance.choice((0.1, 2, 30)),
+        "back_after": chance.choice((1, 20, 300, 1800)),
+    }
+    return [
+        Happening(
+            at, "back_up", {"takes": chance.choice((0.05, 1, 5))}, _turn(chance) if chance.random() < 0.3 else ""
+        ),
+        Happening(later, "restore", how),
+    ]
+
+
+def _fault(chance: Random) -> Spell:
+    """Return a fault of the scheduler: a job that raises, comes late, or finds a statement that fails."""
+    begin = HOUR * chance.choice((2.9, 4.0, 5.0)) + chance.random() * 600
+    if chance.random() < 0.4:
+        return Spell("statements", "raise", begin, begin + chance.choice((60, 600)), chance.choice((0.02, 0.1)))
+    job = chance.choice(JOBS)
+    how, lasts = chance.choice((("raise", 600), ("raise", HOUR), ("late:900", 60), (f"late:{2 * HOUR}", 60)))
+    return Spell("jobs", how, begin, begin + lasts, 1.0, job)
+
+
+def _first_drawn(seed: int, days: int) -> Scenario:
     chance = Random(f"scenario {seed}")
     people = _people(chance)
     phones = {

@@ -22,13 +22,18 @@ MENDS = HERE / "taken_back.toml"
 
 @dataclass(frozen=True)
 class Mend:
-    """A mend: what is taken back (by file, the old text and the new one), where it is looked for, and what finds it."""
+    """A mend: what is taken back (by file, the old text and the new one), where it is looked for, and what finds it.
+
+    It is looked for in seeds, in a report of the museum, or (`is_kept`) in the failures of kept.toml.
+    """
 
     name: str
     changes: Sequence[Mapping[str, str]]
     finds: Sequence[str]
     seeds: str = ""
     museum: str = ""
+    is_kept: bool = False
+    drawing: int = 2
 
 
 def mends() -> list[Mend]:
@@ -63,7 +68,10 @@ def without(mend: Mend) -> Iterator[Path]:
 def found_without(mend: Mend, seeds: str = "") -> list[tuple[str, str]]:
     """Return what is wrong without the mend: in which seed or report, and the kind with its sentence."""
     seeds = seeds or mend.seeds
-    asked = ["tests.simulation", "--seeds", seeds] if seeds else ["tests.museum", mend.museum]
+    if seeds:
+        asked = ["tests.simulation", "--seeds", seeds, "--drawing", str(mend.drawing)]
+    else:
+        asked = ["tests.simulation", "--kept"] if mend.is_kept else ["tests.museum", mend.museum]
     with without(mend) as tree:
         done = subprocess.run(
             [sys.executable, "-m", *asked],

@@ -18,7 +18,8 @@ from reminder.domain.rules.hours import is_sending_day
 from reminder.errors import DatabaseNotReadyError
 from reminder.guard.logs import Scrubbing
 from reminder.storage.crypto.references import MESSAGE
-from tests.simulation.providers import Taken
+from tests.simulation.machines import InjectedError
+from tests.simulation.providers import Taken, text_of_mail
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -72,6 +73,12 @@ AROUND = "SELECT person_id FROM contacts WHERE state = 'confirmed' AND (is_famil
 # What tells a human that somebody was not told: a copy only says that a text is on its way.
 HANDED_ON = ("failure_notice", "notice", "escalation")
 ABOUT = "SELECT message_id, card_id FROM message_reminders JOIN reminders ON reminders.id = reminder_id"
+PROMISES = "SELECT id, created_at, state, closed_at, audience, reminder_id FROM promises ORDER BY id"
+OPEN_PROMISES = "SELECT id, ends_at, audience FROM promises WHERE state = 'open' ORDER BY id"
+OF_REMINDERS = "SELECT message_id, reminder_id FROM message_reminders"
+TOLD_ONCE = ("reminder", "copy", "failure_notice", "escalation")
+# Virtual seconds in which the list of a provider is read after a restore.
+READS_LISTS_WITHIN = 900.0
 ASKED_FOR = ("answer", "login_code", "consent_request", "test_call", "invitation")
 TRUE_END = {"delivered": "delivered", "completed": "delivered"}
 
@@ -98,7 +105,7 @@ class Watcher(logging.Handler):
         self._marks, self._arrivals = Counter[tuple[int, int]](), Counter[tuple[int, int]]()
         self.taken: dict[tuple[str, str], list[Taken]] = defaultdict(list)
         # Messages that must not be handed over any more, and why.
-        self._untrue: dict[tuple[int, int], str] = {}
+        self.untrue: dict[tuple[int, int], str] = {}
         self._kept: list[tuple[str, str]] = []
         self._adopted: dict[tuple[int, int], list[Taken]] = {}
         self._pressed: set[str] = set()
@@ -107,6 +114,9 @@ class Watcher(logging.Handler):
         self._begun_by: dict[tuple[int, int], Any] = {}
         # Numbers whose owner has said stop, and since when (virtual seconds).
         self._stopped_by_owner: dict[str, float] = {}
+        # Messages that a back-up did not have which was restored.
+        self._left_behind: set[tuple[int, int]] = set()
+        self._promises: dict[tuple[int, str], tuple[str, Any]] = {}
 
     def wrong(self, kind: str, what: str) -> None:
         """Note what must not be, once for each kind and sentence."""
@@ -118,20 +128,36 @@ class Watcher(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Read a record of the program's log."""
         raised = record.exc_info[1] if record.exc_info else None
-        if raised is not None and not isinstance(raised, DatabaseNotReadyError):
+        if raised is not None and not isinstance(raised, DatabaseNotReadyError | InjectedError):
             self.wrong("unforeseen", f"{record.getMessage()} ({type(raised).__name__}: {raised})"[:300])
 
     # ── what is committed ──
 
-    def look(self) -> None:
-        """Read what is committed, and compare it with what was before."""
+    def restored(self, untrue: dict[tuple[int, int], str]) -> None:
+        """Read another database, which was restored: much of what was there before is not there any more."""
+        before = self.rows
+        self.rows = {row.name: row for row in (Row(*one) for one in self.world.storage.rows(MESSAGES))}
+        self._left_behind |= before.keys() - self.rows.keys()
+        self._cards, self._contacts, self._promises = {}, {}, {}
+        self.untrue = {}
+        self._facts(self.rows)
+        self.untrue = {**untrue}
+        # What was said since the back-up is in the provider's list, which is read within minutes.
+        heard_by = self.world.loop.time() + READS_LISTS_WITHIN
+        self._stopped_by_owner = {
+            number: max(since, heard_by) for number, since in self._stopped_by_owner.items()
+        } if not self.world.are_lists_bad() else {}  # fmt: skip
+
+    def look(self, process: object) -> None:
+        """Read what this process has committed, and compare it with what was before."""
         rows = {row.name: row for row in (Row(*one) for one in self.world.storage.rows(MESSAGES))}
         before, self.rows = self.rows, rows
         self._facts(rows)
         # In one commit the outcomes of some are recorded, and then the hand-overs of others begin.
         moved = [name for name, row in rows.items() if row != before.get(name)]
         for name in sorted(moved, key=lambda name: rows[name].state == "sending"):
-            self._moved(name, before.get(name), rows[name])
+            self._moved(name, before.get(name), rows[name], process)
+        self._look_at_promises()
         for name in before.keys() - rows.keys():
             self.world.note(f"message {name[0]} is gone")
         ids = Counter(row.provider_id for row in rows.values() if row.provider_id and row.channel in ("sms", "voice"))
@@ -155,10 +181,10 @@ class Watcher(logging.Handler):
             about[message_id].add(card_id)
         for name, row in rows.items():
             if row.contact_id in stopped and row.kind not in ASKED_FOR:
-                self._untrue[name] = "stop"
+                self.untrue[name] = "stop"
             why = next((over[card] for card in sorted(about[row.id]) if over.get(card)), None)
             if why:
-                self._untrue[name] = why
+                self.untrue[name] = why
 
     @staticmethod
     def _why(before: Any, now: Any) -> str | None:
@@ -170,7 +196,7 @@ class Watcher(logging.Handler):
             return "done"
         return "retired" if now[2] and not before[2] else None
 
-    def _moved(self, name: tuple[int, int], known: Row | None, row: Row) -> None:
+    def _moved(self, name: tuple[int, int], known: Row | None, row: Row, process: object) -> None:
         was = known.state if known is not None else None
         if known is None or was != row.state or known.attempts != row.attempts:
             self.world.note(
@@ -186,7 +212,7 @@ class Watcher(logging.Handler):
             if row.state != "sending" or marks != 1:
                 self.wrong("attempts", f"message {row.id} has {marks} attempts more and is {row.state}")
         if row.state == "sending" and was != "sending":
-            self._begins(name, row)
+            self._begins(name, row, process)
             if not marks:
                 self.wrong("attempts", f"message {row.id} is handed over without an attempt")
         elif row.state != "sending":
@@ -194,14 +220,14 @@ class Watcher(logging.Handler):
         if row.state in ("accepted", "delivered") and was != row.state:
             self._said_to_have_arrived(row)
 
-    def _begins(self, name: tuple[int, int], row: Row) -> None:
+    def _begins(self, name: tuple[int, int], row: Row, worker: object) -> None:
         """A hand-over begins: is the message still true, in its day, and the only one to its reader?"""
         self.world.happened("marked", row.channel)
-        if name in self._untrue:
-            self.wrong("handed over after " + self._untrue[name], f"message {row.id} ({row.kind})")
+        if name in self.untrue:
+            self.wrong("handed over after " + self.untrue[name], f"message {row.id} ({row.kind})")
         if instant(row.expires_at) <= instant(row.handed_at):
             self.wrong("after its day", f"message {row.id} is handed over after {row.expires_at}")
-        address, worker = self._address_of.get(row.contact_id or 0), self.world.worker
+        address = self._address_of.get(row.contact_id or 0)
         for other in sorted(self._handing_over):
             its = self.rows.get(other)
             is_beside = its is not None and its.channel == row.channel and self._begun_by.get(other) is worker
@@ -256,11 +282,15 @@ class Watcher(logging.Handler):
 
     # ── what arrives at providers ──
 
-    def handed(self, channel: str, key: str, to: str) -> None:
-        """A message has arrived at its provider, which may take it or not."""
+    def handed(self, channel: str, key: str, to: str, by: Any) -> None:
+        """A message has arrived at its provider, which may take it or not; `by`: the process that has sent it."""
         name, row = self._named(channel, key)
         if name is None:
             self.wrong("unknown to us", f"{channel} to {to}: no message is called so")
+            return
+        if by.storage is not self.world.storage:
+            # It was on its way when its database was closed.
+            self._arrivals[name] += 1
             return
         self._arrivals[name] += 1
         self.world.happened("handed", channel)
@@ -299,11 +329,9 @@ class Watcher(logging.Handler):
         if times > 1 and row is not None and not row.possibly_double:
             self.wrong("doubled", f"message {row.id} was taken {times} times and is not marked")
         before = self.taken[taken.channel, taken.key][:-1]
-        taken.worker = self.world.worker
-        if (
-            any(one.is_heard and one.worker is self.world.worker for one in before)
-            and not self.world.was_away_for_long()
-        ):
+        taken.kind = row.kind if row is not None else ""
+        is_heard = any(one.is_heard and one.worker is taken.worker for one in before)
+        if is_heard and not self.world.was_away_for_long() and not self.world.has_faults():
             self.wrong("doubled though its answer was heard", f"message {name and name[0]}")
 
     def _named(self, channel: str, key: str) -> tuple[tuple[int, int] | None, Row | None]:
@@ -331,11 +359,51 @@ class Watcher(logging.Handler):
         if is_kept and about == "receipt":
             self._kept.append((fields.get("MessageSid", fields.get("CallSid", "")), fields.get("MessageStatus", "")))
 
+    # ── promises ──
+
+    def _look_at_promises(self) -> None:
+        """Each promise is closed once, by what is true."""
+        rows = self.world.storage.rows(PROMISES)
+        found = {(one[0], str(one[1])): one for one in rows}
+        for key, one in found.items():
+            state, closed_at = one[2], one[3]
+            was = self._promises.get(key)
+            if was == (state, closed_at):
+                continue
+            if was is not None and was[0] != "open":
+                self.wrong("closed twice", f"promise {key[0]} was {was[0]} and is {state}")
+            if state == "open" and closed_at is not None:
+                self.wrong("closed twice", f"promise {key[0]} is open and was closed at {closed_at}")
+            self._promises[key] = (state, closed_at)
+            if state != "open":
+                self.world.note(f"promise {key[0]} to {one[4]} is {state}")
+                self._closed_by(*one)
+
+    def _closed_by(self, promise: int, _made: Any, state: str, _at: Any, audience: str, reminder: int) -> None:
+        about = {message for message, of in self.world.storage.rows(OF_REMINDERS) if of == reminder}
+        if state in ("proven", "other_way"):
+            mine = [row for row in self.rows.values() if row.id in about and row.audience == audience]
+            if not any(self._is_proof(row) for row in mine):
+                states = [(row.id, row.channel, row.state) for row in mine]
+                self.wrong("promise without proof", f"promise {promise} is {state}: {states}")
+        elif state in ("family", "staff") and not any(
+            row.kind in (*HANDED_ON, "copy") and row.state in ("accepted", "delivered") for row in self.rows.values()
+        ):
+            self.wrong("promise without proof", f"promise {promise} is {state}, and nobody was told anything")
+
+    def _is_proof(self, row: Row) -> bool:
+        """Return whether a message was truly told, as far as its provider can say."""
+        if row.channel in ("email", "line"):
+            return row.state in ("accepted", "delivered", "undelivered") and bool(self.taken_of(row))
+        return row.state == "delivered"
+
     # ── at the end of a day ──
 
     def end_of_day(self) -> None:
         """Look at what must be true once the day is over and everything has had its time."""
         self._each_reminder_once()
+        self._each_second_one_is_marked()
+        self._nothing_of_before_is_told_again()
         self._everybody_is_told()
         for query, what in (
             ("SELECT count(*) FROM receipts WHERE applied_at IS NULL", "receipts"),
@@ -355,7 +423,9 @@ class Watcher(logging.Handler):
                 self.wrong("never ended", f"message {row.id} is queued after its day")
             if row.state == "sending" and instant(row.lease_until) < now - timedelta(minutes=30):
                 self.wrong("never settled", f"message {row.id} is being handed over for ever")
-
+        for promise, ends_at, audience in self.world.storage.rows(OPEN_PROMISES):
+            if instant(ends_at) < now - timedelta(minutes=30):
+                self.wrong("never closed", f"promise {promise} to {audience} is open after its day")
         by_sid = {one.sid: one for taken in self.taken.values() for one in taken}
         for sid, status in self._kept:
             taken = by_sid.get(sid)
@@ -393,12 +463,40 @@ class Watcher(logging.Handler):
         is_proof = row.channel in ("email", "line")
         return any(one.at <= by and (is_proof or TRUE_END.get(one.status) == "delivered") for one in taken)
 
-    def _each_reminder_once(self) -> None:
-        told = Counter[tuple[str, Any]]()
+    def _each_second_one_is_marked(self) -> None:
+        for row in self.rows.values():
+            times = len(self.taken.get((row.channel, self.key_of(row)), ()))
+            # LINE and its readers see a push of the same key once.
+            if times > 1 and not row.possibly_double:
+                self.wrong("doubled", f"message {row.id} was taken {times} times and is not marked in the evening")
+
+    def _nothing_of_before_is_told_again(self) -> None:
+        """What a restored database does not know is not told again in the same words, unless it is marked."""
+        alike = defaultdict(list)
         for (channel, key), taken in self.taken.items():
-            _name, row = self._named(channel, key)
-            if channel == "sms" and row is not None and row.kind == "reminder":
-                told[taken[0].to, taken[0].at.astimezone(JAPAN).date()] += 1
+            name, row = self._named(channel, key)
+            text = text_of_mail(taken[0].raw) if taken[0].raw else taken[0].text
+            if taken[0].kind in TOLD_ONCE and (row is not None or name in self._left_behind):
+                alike[channel, taken[0].to, text].append((taken[0].at, taken[0].kind, row))
+        for (channel, to, _), told in alike.items():
+            kinds = {kind for _, kind, _ in told}
+            left = sum(row is None for *_, row in told)
+            # Who shares a label, shares the words.
+            most = max(Counter(one.label or one.name for one in self.world.scenario.people).values())
+            marked = sum(row is not None and row.possibly_double for *_, row in told)
+            if left and len(told) > most + marked:
+                self.wrong("told again", f"{channel} to {to}: {sorted(kinds)} {len(told)} times")
+
+    def _each_reminder_once(self) -> None:
+        told, marked = Counter[tuple[str, Any]](), Counter[tuple[str, Any]]()
+        for (channel, key), taken in self.taken.items():
+            name, row = self._named(channel, key)
+            if taken[0].kind != "reminder" or (row is None and name not in self._left_behind):
+                continue
+            if channel == "sms" or self._left_behind:
+                to_day = f"{channel} {taken[0].to}", taken[0].at.astimezone(JAPAN).date()
+                told[to_day] += 1
+                marked[to_day] += bool(row is not None and row.possibly_double and self._left_behind)
         for (to, day), times in told.items():
-            if times > self.world.sharing(to):
+            if times > self.world.sharing(to.partition(" ")[2]) + marked[to, day]:
                 self.wrong("twice a day", f"{to} was reminded {times} times on {day}")

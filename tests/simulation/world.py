@@ -17,25 +17,33 @@ from urllib.parse import urlencode
 
 from reminder.channels import registry
 from reminder.clock import JAPAN, japan_date
+from reminder.delivery import record_bounces
 from reminder.domain.model.people import Audience, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.domain.parsing.bounces import read_report
 from reminder.domain.rules.steps import step_due
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
+from reminder.errors import KigenError
+from reminder.storage.db.session import Database
+from reminder.storage.maintenance import moving
+from reminder.upkeep import backup
 from reminder.wiring import App
 from tests.fakes.twilio import sign
 from tests.simulation import people
 from tests.simulation.loop import OWNER, SimLoop
-from tests.simulation.machines import JOB, Machine, Web, Worker, settings_for
+from tests.simulation.machines import JOB, Machine, Operator, Web, Worker, settings_for
 from tests.simulation.network import Network
 from tests.simulation.providers import LINE_HOST, MAIL_HOST, TOKEN, TWILIO, LineServer, MailServer, Taken, Twilio
 from tests.simulation.scenario import HOUR, READER, Happening, Scenario, Somebody
-from tests.simulation.storage import Storage
+from tests.simulation.storage import Storage, tables_are_built
 from tests.simulation.watcher import Row, Watcher, Wrong, instant
 from tests.simulation.weather import WELL, Weather
 
 # How long a job waits where nothing calls it, in seconds: what it finds then, time alone has made due.
 CALM = 1500.0
+BY_THE_CLOCK = ("fetch", "audit")
 PUBLIC = "https://kigen.example.jp"
+BACKUP_KEY = bytes(32)
 
 
 @dataclass
@@ -48,6 +56,19 @@ class Resident:
     contacts: dict[str, int] = field(default_factory=dict)
     carers: dict[str, int] = field(default_factory=dict)
     cards: dict[str, int] = field(default_factory=dict)
+
+    def copy(self) -> "Resident":
+        """Return one that does not change with this one."""
+        return replace(self, contacts={**self.contacts}, carers={**self.carers}, cards={**self.cards})
+
+
+@dataclass(frozen=True)
+class BackUp:
+    """What was true when a back-up was made; `untrue`: what must not be handed over, as the watcher knows it."""
+
+    file: Path
+    residents: dict[str, Resident]
+    untrue: dict[tuple[int, int], str]
 
 
 @dataclass(frozen=True)
@@ -68,8 +89,9 @@ class Result:
 class World:
     """One simulation."""
 
-    def __init__(self, scenario: Scenario, folder: Path, url: str) -> None:
-        self.scenario = scenario
+    def __init__(self, scenario: Scenario, folder: Path, url: str, empty: Callable[[], str]) -> None:
+        """Begin; `empty` returns the URL of another migrated database without rows."""
+        self.scenario, self._folder, self._empty = scenario, folder, empty
         self._chances: dict[str, Random] = {}
         self.began = datetime.fromisoformat(scenario.start)
         self.trace: list[str] = []
@@ -78,18 +100,23 @@ class World:
         self.network.loop = self.loop
         self.weather = Weather(self.loop.time, self.chance_of)
         self.weather.spells = list(scenario.spells)
-        self.storage = Storage(url, lambda process: self.weather.now("storage", process)[0])
-        self.settings = settings_for(folder, url)
+        self.storage = self._storage_at(url)
+        self._storages = [self.storage]
         self.twilio, self.line, self.mail = Twilio(self), LineServer(self), MailServer(self)
         self.network.hosts = {TWILIO: self.twilio, LINE_HOST: self.line, MAIL_HOST: self.mail}
         self.watcher = Watcher(self)
-        self.jobs_left_out = ("import", "audit")
+        self.jobs_left_out = ("import",) if scenario.audits else ("import", "audit")
         self.residents: dict[str, Resident] = {}
-        self.worker: Worker
-        self.web: Web
-        self._wakes: dict[str, asyncio.Event] = {}
-        self._ran: dict[str, tuple[float, int]] = {}
+        self._every_process: list[Machine] = []
+        self.processes: dict[str, Machine] = {}
+        self.operator: Operator
+        self._wakes: dict[tuple[Machine, str], asyncio.Event] = {}
+        self._ran: dict[tuple[Machine, str], tuple[float, int]] = {}
         self.references: Any = None
+        self.keys: Any = None
+        self.backed_up: BackUp | None = None
+        self.restored_at: float | None = None
+        self._is_lost = False  # the database, and nobody can work
         self._counts = Counter[str]()
         # Persons who must have been told by the evening, unless somebody has done something about them.
         self.due: set[str] = set()
@@ -111,6 +138,27 @@ class World:
         """Return the true instant."""
         return self.began + timedelta(seconds=self.loop.time())
 
+    @property
+    def worker(self) -> Worker:
+        """The first worker."""
+        worker = self.processes["worker"]
+        assert isinstance(worker, Worker)
+        return worker
+
+    @property
+    def web(self) -> Web:
+        """The web server."""
+        web = self.processes["web"]
+        assert isinstance(web, Web)
+        return web
+
+    def _storage_at(self, url: str) -> Storage:
+        return Storage(url, lambda process: self.weather.now("storage", process)[0])
+
+    def settings_of(self, storage: Storage) -> Any:
+        """Return the settings of a process that works on this database."""
+        return settings_for(self._folder, storage.url)
+
     def worker_now(self) -> datetime:
         """Return what the worker's machine takes for the present."""
         return self.worker.clock.now()
@@ -128,9 +176,20 @@ class World:
         spells = (one for one in self.scenario.spells if one.about == "storage" and one.begin <= self.loop.time())
         return any(one.end - one.begin > 100 for one in spells)
 
+    def has_faults(self) -> bool:
+        """Return whether statements of ours failed for no reason: outcomes may not have been recorded."""
+        return any(one.about == "statements" and one.begin <= self.loop.time() for one in self.scenario.spells)
+
+    def are_lists_bad(self) -> bool:
+        """Return whether a provider's list may not be read in the next hours."""
+        abouts, now = ("sms_list", "sms_network", "storage", "jobs"), self.loop.time()
+        return any(one.about in abouts and one.end > now and one.begin < now + 2 * HOUR for one in self.scenario.spells)
+
     def was_off_for_long(self) -> bool:
         """Return whether we were off for so long that nobody can be told in time."""
-        return sum(one.args.get("back_after", 0.0) for one in self.scenario.happenings) > 4 * HOUR
+        late = [one.how.partition(":")[2] for one in self.scenario.spells if one.about == "jobs" and ":" in one.how]
+        times = [one.args.get("back_after", 0.0) for one in self.scenario.happenings]
+        return sum([*times, *map(float, late)]) > 4 * HOUR
 
     def was_set_back(self) -> bool:
         """Return whether our clock was set back: its six o'clock came later than that of those who wait."""
@@ -138,14 +197,34 @@ class World:
 
     # ── what providers say to us ──
 
-    def handed(self, channel: str, key: str, to: str, text: str) -> None:
+    def handed(self, channel: str, key: str, to: str, by: object) -> None:
         """Tell the watcher that a message has arrived at its provider."""
-        del text
-        self.watcher.handed(channel, key, to)
+        self.watcher.handed(channel, key, to, by)
 
     def took(self, taken: Taken) -> None:
         """Tell the watcher that a provider has taken a message."""
         self.watcher.took(taken)
+
+    def bounced(self, report: bytes) -> None:
+        """Pipe a mail that came back into `reminder mail bounce`."""
+        web = self.web
+        if not web.is_alive or not web.is_ready:
+            # The mail server keeps it, and pipes it again.
+            self.later(60.0, lambda: self.bounced(report))
+            return
+
+        def piped() -> None:
+            bounce = read_report(report)
+            assert bounce is not None
+            try:
+                with web.app.writing() as uow:
+                    is_kept = record_bounces.keep(uow, bounce)
+            except KigenError:
+                self.later(60.0, lambda: self.bounced(report))
+                raise
+            self.note(f"a mail came back with {bounce.status}: {'kept' if is_kept else 'nothing of ours'}")
+
+        web.in_thread(piped)
 
     def report(self, path: str, fields: Sequence[tuple[str, str]], *, about: str) -> None:
         """Post a signed webhook, as Twilio does: once."""
@@ -185,7 +264,7 @@ class World:
         self.loop.wait_for(self._work(worker, job))
 
     async def _work(self, worker: Worker, job: str) -> None:
-        wake = self._wakes[job] = asyncio.Event()
+        wake = self._wakes[worker, job] = asyncio.Event()
         limit = self._limit(worker, job)
         with suppress(TimeoutError):
             async with asyncio.timeout(limit):
@@ -196,8 +275,8 @@ class World:
         """Return after how many seconds time alone may have made something due."""
         now = worker.clock.now()
         state = hash(tuple(self._of_job(job)))
-        ran_at, before = self._ran.get(job, (-1.0, 0))
-        self._ran[job] = (self.loop.time(), state)
+        ran_at, before = self._ran.get((worker, job), (-1.0, 0))
+        self._ran[worker, job] = (self.loop.time(), state)
         moments = [at for row in self._of_job(job) if (at := _due(row, job)) is not None]
         midnight = (now.astimezone(JAPAN) + timedelta(days=1)).replace(hour=0, minute=0, second=5)
         next_at = min([*moments, midnight.astimezone(UTC)])
@@ -214,14 +293,17 @@ class World:
             return [row for row in rows if row.state in ("sending", "unknown")]
         return [row for row in rows if row.state == "queued" and row.channel == channel]
 
-    def committed(self) -> None:
+    def committed(self, process: Machine) -> None:
         """Something was committed: the watcher looks, and whoever might have to do with it."""
+        if process.storage is not self.storage:
+            return
         self.happened("committed")
-        self.watcher.look()
+        self.watcher.look(process)
         job = JOB.get()
-        for name, event in self._wakes.items():
-            # Lists of providers are read by the clock, whatever we have done.
-            if name in ("fetch", job):
+        for (_, name), event in self._wakes.items():
+            # The audit, and the lists of providers, are by the clock, whatever we have done. Two workers that look at
+            # what each other's job has done would go on for ever.
+            if name in BY_THE_CLOCK or name == job:
                 continue
             if name.startswith("send ") and not self._is_soon(name):
                 continue
@@ -240,22 +322,26 @@ class World:
             try:
                 self.loop.run_until_complete(self._main())
             finally:
-                self.storage.close()
+                for storage in self._storages:
+                    storage.close()
                 self._end()
         texts = [*self.twilio.texts, *self.mail.mails, *self.line.pushed]
         return Result(self.watcher.wrongs, self.trace, texts, list(self.watcher.rows.values()))
 
     def _end(self) -> None:
-        for process in (getattr(self, "worker", None), getattr(self, "web", None)):
-            if process is not None and hasattr(process, "app"):
-                process.is_alive = False
+        for process in self._every_process:
+            process.is_alive = False
+            if hasattr(process, "app"):
                 process.app.database.close()
         self.loop.close()
 
     async def _main(self) -> None:
         self.twilio.phones = {in_full(number): how for number, how in self.scenario.phones.items()}
         self.mail.mailboxes = dict(self.scenario.mailboxes)
-        self.web, self.worker = Web(self, "web").start(), Worker(self, "worker").start()
+        self.operator = Operator(self, "operator").start()
+        self._begin(Web(self, "web"))
+        for number in range(self.scenario.workers):
+            self._begin(Worker(self, f"worker{number + 1 if number else ''}"))
         for happening in self.scenario.happenings:
             if not happening.on:
                 self.loop.call_at(happening.at, self._happen, happening, context=contextvars.Context())
@@ -263,6 +349,12 @@ class World:
             evening = (day * 24 + 16.5) * HOUR
             await asyncio.sleep(evening - self.loop.time())
             self.watcher.end_of_day()
+
+    def _begin(self, before: Machine) -> None:
+        """Start a process in place of one that does not live, or lives no more."""
+        started = before.start()
+        self.processes[started.name] = started
+        self._every_process.append(started)
 
     def happened(self, what: str, channel: str = "") -> None:
         """Count what came, in all and by this channel, and let those act who act just then."""
@@ -299,30 +391,76 @@ class World:
     def is_dead(self, process: Machine) -> None:
         """Let somebody start a process again that has died."""
         self.note(f"{process.name} is dead")
-        if isinstance(process, Worker):
-            self._wakes.clear()
-            self._ran.clear()
+        for known in (self._wakes, self._ran):
+            for key in [key for key in known if key[0] is process]:
+                del known[key]  # type: ignore[attr-defined]
 
     def start_again(self, name: str, after: float) -> None:
         """Start a process again, if it is dead by then."""
 
         def start() -> None:
-            process = self.worker if name == "worker" else self.web
-            if not process.is_alive:
+            process = self.processes[name]
+            if not process.is_alive and not self._is_lost:
                 self.note(f"{name} starts again")
-                started = process.start()
-                if isinstance(started, Worker):
-                    self.worker = started
-                else:
-                    self.web = started  # type: ignore[assignment]
+                self._begin(process)
 
         self.later(after, start)
+
+    # ── back-ups ──
+
+    def back_up(self, takes: float) -> None:
+        """Make a back-up, as `reminder backup` does: it is dated a moment before it is read."""
+        if self.keys is None or self.weather.now("storage", "operator")[0] != WELL:
+            self.note("no back-up can be made")
+            return
+        now, file = self.operator.clock.now(), self._folder / "kigen.backup"
+        self.loop.wait(takes)
+        database = Database(self.storage.url, durable=False)
+        backup.make(database, self.keys, BACKUP_KEY, file, now)
+        database.close()
+        residents = {name: one.copy() for name, one in self.residents.items()}
+        self.backed_up = BackUp(file, residents, {**self.watcher.untrue})
+        self.note("a back-up is made")
+
+    def restore(self, *, is_live: bool, closes_after: float, back_after: float) -> None:
+        """Restore the back-up, as `reminder restore` does, and start the service again."""
+        backed_up, before = self.backed_up, self.storage
+        if backed_up is None:
+            self.note("there is no back-up")
+            return
+        if not is_live:
+            self._is_lost = True
+            for process in self.processes.values():
+                process.kill()
+        now, target = self.operator.clock.now(), self._storage_at(self._empty())
+        database = Database(target.url, durable=False)
+        with tables_are_built():
+            backup.restore(
+                database, backed_up.file, BACKUP_KEY, now, ring=self.keys, keep_keys=lambda _: None
+            )  # fmt: skip
+        self.note("the back-up is restored")
+        self.loop.wait(closes_after)
+        if is_live:
+            old = Database(before.url, durable=False)
+            moving.close(old, to=database.place, now=now)
+            old.close()
+        database.close()
+        self._storages.append(target)
+        self.storage, self.restored_at, self._is_lost = target, self.loop.time(), False
+        self.residents = {name: one.copy() for name, one in backed_up.residents.items()}
+        self.watcher.restored(backed_up.untrue)
+        self.note("the service of before is closed")
+        self.web.kill()
+        self.loop.wait(back_after)
+        for process in list(self.processes.values()):
+            if not process.is_alive or process.storage is not self.storage:
+                self._begin(process)
 
     # ── who lives here ──
 
     def settle(self, app: App) -> None:
         """Enrol everybody, before the first job of the first worker."""
-        self.references = app.keys.references
+        self.references, self.keys = app.keys.references, app.keys
         groups = {}
         for name in sorted({one.household for one in self.scenario.people}):
             with app.writing() as uow:
@@ -339,7 +477,7 @@ class World:
         """Enrol a person with their contacts and cards."""
         with app.writing() as uow:
             person = register.add_person(
-                uow, group_id=group, label=LABELS.get(somebody.name, somebody.name),
+                uow, group_id=group, label=somebody.label or LABELS.get(somebody.name, somebody.name),
                 mode=Mode(somebody.mode),
             )  # fmt: skip
             resident = Resident(somebody, group, person)
@@ -373,8 +511,12 @@ class World:
         )
 
     def sharing(self, number: str) -> int:
-        """Return how many persons a number belongs to."""
-        return sum(one.sms is not None and in_full(one.sms) == number for one in self.scenario.people)
+        """Return how many persons a number, a mail address or an account of LINE belongs to."""
+        people = self.scenario.people
+        return sum(
+            number in (one.sms and in_full(one.sms), one.email, one.line, one.voice and in_full(one.voice))
+            for one in people
+        )
 
 
 LABELS = {f"p{number}": label for number, label in enumerate(("母", "父", "祖母", "祖父", "叔母"))}

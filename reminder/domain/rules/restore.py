@@ -4,9 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reminder.domain.model.messages import MessageKind
+from reminder.domain.rules.hours import japan
 
 # What is planned so soon after the first pass may make up for what was told before the restore.
 MAKES_UP = timedelta(hours=1)
+# What tells of a step, or that somebody was not told, may do so all day: what became of a text that was sent before
+# the restore is heard hours later, as it was heard then.
+_MAKES_UP_ALL_DAY = (MessageKind.REMINDER, MessageKind.COPY, MessageKind.FAILURE_NOTICE, MessageKind.ESCALATION)
 # More rows than one table gets in a second (two receipts for each of the 870 texts a second of a national service), and
 # the least that is left out: a clock that is wrong by minutes makes no difference.
 MOST_IDS_A_SECOND, LEAST_IDS = 2_000, 1_000_000
@@ -46,7 +50,8 @@ def is_in_doubt(message: QueuedMessage, restore: Restore, now: datetime) -> bool
     # After a fail-over some rows are there that were added after the instant that is certain.
     if message.created_at < restore.restored_at:
         return message.scheduled_at <= max(restore.restored_at, begins)
-    return message.created_at <= begins + MAKES_UP and not message.kind.is_asked_for
+    is_of_the_day = message.kind in _MAKES_UP_ALL_DAY and japan(message.created_at).date() == japan(begins).date()
+    return is_of_the_day or (message.created_at <= begins + MAKES_UP and not message.kind.is_asked_for)
 
 
 def ids_left_out(taken_at: datetime, restored_at: datetime) -> int:

@@ -48,6 +48,16 @@ def identify(
     return ProviderAnswer.NOT_TOLD_APART if is_possible else ProviderAnswer.NOT_FOUND
 
 
+def some_are_doubled(claimants: Sequence[Claimant], entries: Sequence[ListedEntry]) -> bool:
+    """Return whether one of the messages was taken twice: more entries may be theirs than there are messages.
+
+    Arguments as of `identify`. Which of them it was, nobody knows. It shows after a restore: that a message was sent
+    again, and marked, is not in the back-up.
+    """
+    theirs = [entry for entry in entries if any(one.may_be(entry) for one in claimants)]
+    return len(theirs) > len(claimants)
+
+
 def _assignment(claimants: Sequence[Claimant], entries: Sequence[ListedEntry]) -> Mapping[int, str]:
     """Return a largest assignment of entries to messages, as provider's ids by message id.
 

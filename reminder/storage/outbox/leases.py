@@ -618,14 +618,16 @@ def claimants(
     Each of them is among its own, unless the provider's id of it is known by now. `slack`: how far the provider's clock
     may be from ours.
     """
-    restored_at = restore_guard.taken_at(tx)
+    restored_at = restore_guard.restored_at(tx)
     found: dict[int, list[Claimant]] = {}
     spoken = [name for name in registered() if name.is_call]
     asked = {"ids": message_ids, "since": now - _CLAIM_FOR, "spoken": spoken}
     for of_id, message_id, handed_at, state in tx.execute(_CLAIMANTS, asked):
         assert handed_at is not None  # by the statement
-        # Of one that a restore has put in doubt only the earliest instant is known.
-        is_open = state == MessageState.SENDING or handed_at == restored_at
+        # Of one that was handed over before a restore only the earliest instant is known: it may have been tried again
+        # since the back-up.
+        is_from_before = restored_at is not None and handed_at < restored_at
+        is_open = state == MessageState.SENDING or is_from_before
         latest = None if is_open else handed_at + OUTCOME_WITHIN + slack
         found.setdefault(of_id, []).append(Claimant(message_id, handed_at - slack, latest))
     return found

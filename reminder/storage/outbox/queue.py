@@ -10,7 +10,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import ColumnElement, Executable, and_, bindparam, case, exists, func, insert, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    and_,
+    bindparam,
+    case,
+    exists,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.channels import registered
@@ -305,6 +319,13 @@ def take_ids_back(tx: Session, message_ids: Collection[int], now: datetime) -> b
         )
     )
     return True
+
+
+def mark_doubled(tx: Session, message_ids: Collection[int]) -> None:
+    """Record that the provider has taken these messages more than once, or one of them."""
+    if message_ids:
+        these = update(Message).where(among(Message.id, message_ids), Message.possibly_double == false())
+        tx.execute(these.values(possibly_double=True).execution_options(synchronize_session=False))
 
 
 def settle_by_receipt(tx: Session, message_id: int, provider_id: str) -> None:

@@ -64,15 +64,15 @@ def mark_doubtful_unknown(tx: Session, message_ids: Collection[int], now: dateti
     return doubtful
 
 
-def taken_at(tx: Session) -> datetime | None:
-    """Return when the back-up was taken that this database was restored from, None where it was not restored."""
+def restored_at(tx: Session) -> datetime | None:
+    """Return when this database was restored from a back-up, None where it was not."""
     restore = _restore(tx)
-    return None if restore is None else restore.taken_at
+    return None if restore is None else restore.restored_at
 
 
 def _restore(tx: Session) -> Restore | None:
     value = service_state.find(tx, _NAME)
     if value is None:
         return None
-    taken_at, restored_at = map(datetime.fromisoformat, value.split())
-    return Restore(taken_at, restored_at, first_pass_at=heartbeats.last(tx, heartbeats.FIRST))
+    taken, restored = map(datetime.fromisoformat, value.split())
+    return Restore(taken, restored, first_pass_at=heartbeats.last(tx, heartbeats.FIRST))

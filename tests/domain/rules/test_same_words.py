@@ -7,7 +7,7 @@ from itertools import combinations, permutations, product
 import pytest
 
 from reminder.domain.model.messages import Accepted, ListedEntry, ProviderAnswer
-from reminder.domain.rules.same_words import Claimant, identify
+from reminder.domain.rules.same_words import Claimant, identify, some_are_doubled
 
 AT = datetime(2026, 12, 1, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -93,3 +93,13 @@ def test_a_text_has_arrived_exactly_where_no_explanation_does_without_it(
         in_some = any(one.message_id in way for way in every)
         assert isinstance(answer, Accepted) is in_all
         assert (answer is ProviderAnswer.NOT_FOUND) is not in_some
+
+
+@pytest.mark.parametrize("texts", [0, 1, 2, 3])
+@pytest.mark.parametrize("listed", range(5))
+def test_one_of_them_was_taken_twice_where_more_is_listed_than_there_are(texts: int, listed: int) -> None:
+    claimants = [claimant(one, one, until=6) for one in range(texts)]
+    entries = [entry(f"SM{one}", 3) for one in range(listed)]
+
+    assert some_are_doubled(claimants, entries) == (bool(texts) and listed > texts)
+    assert not some_are_doubled(claimants, [*entries[:texts], entry("SM-other", 60)]), "that is neither of them"

@@ -23,7 +23,7 @@ from reminder.domain.model.messages import (
 from reminder.domain.model.people import ChannelName, ContactState, StoppedBy
 from reminder.storage.crypto.keyring import new_key, read_keys
 from reminder.storage.db.tables import Base, Card, Contact, Group, Message, MessageReminder
-from reminder.storage.outbox import leases, queue
+from reminder.storage.outbox import leases, queue, restore_guard
 from reminder.storage.outbox.leases import LeasedMessage
 from reminder.storage.registry import contacts
 from reminder.storage.reminders import reminders
@@ -404,6 +404,24 @@ def test_messages_of_the_same_words_to_one_telephone_claim_the_same_entries(rows
         sending: (NOW - SECOND, None),
     }
     assert leases.claimants(rows.tx, [], slack=SECOND, now=NOW) == {}
+
+
+def test_what_was_handed_over_before_a_restore_may_have_been_tried_again_until_now(rows: Rows) -> None:
+    group, words = rows.group(), {"text": "カードの期限の日です。"}
+    before, since = (
+        rows.message(rows.contact(person_id=rows.person(group, label), address="+819000000001"), **words)
+        for label in ("父", "母")
+    )
+    rows.handed(before, MessageState.UNKNOWN)
+    rows.handed(since, MessageState.UNKNOWN, handed_at=NOW + HOUR)
+    restore_guard.begin(rows.tx, taken_at=NOW + SECOND, now=NOW + HOUR)
+
+    found = leases.claimants(rows.tx, [before], slack=SECOND, now=NOW + 2 * HOUR)
+
+    assert {one.message_id: (one.earliest, one.latest) for one in found[before]} == {
+        before: (NOW - SECOND, None),
+        since: (NOW + HOUR - SECOND, NOW + HOUR + OUTCOME_WITHIN + SECOND),
+    }
 
 
 def test_the_ids_that_belong_to_a_message_are_known_by_channel(rows: Rows) -> None:

@@ -247,3 +247,14 @@ def test_only_an_id_that_was_matched_can_be_taken_back(rows: Rows) -> None:
     assert rows.column(Message.state) == ["accepted", "unknown", "delivered"]
     assert rows.column(Message.provider_id) == ["SM1", None, "SM3"]
     assert rows.one(Message.lease_until, matched) == NOW
+
+
+def test_what_was_taken_twice_is_marked_and_nothing_else(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    twice, marked, once = (rows.handed(rows.message(phone, key=str(at))) for at in range(3))
+    rows.change(Message, marked, possibly_double=True)
+
+    queue.mark_doubled(rows.tx, [twice, marked])
+    queue.mark_doubled(rows.tx, [])
+
+    assert [rows.one(Message.possibly_double, one) for one in (twice, marked, once)] == [True, True, False]

@@ -1,5 +1,8 @@
 """After a restore nobody knows what went out since the back-up was taken."""
 
+import pytest
+
+from reminder.clock import JAPAN
 from reminder.domain.model.messages import RESTORED, MessageKind, MessageState
 from reminder.storage.auth import login_codes
 from reminder.storage.db.tables import LoginCode, Message
@@ -72,12 +75,32 @@ def test_what_was_being_handed_over_while_the_back_up_was_made_is_in_doubt_until
     assert restore_guard.mark_doubtful_unknown(rows.tx, [tried], NOW + 3 * HOUR) == set(), "it left from here"
 
 
-def test_a_restored_database_knows_when_its_back_up_was_taken(rows: Rows) -> None:
-    assert restore_guard.taken_at(rows.tx) is None
+@pytest.mark.parametrize("kind", MessageKind)
+def test_what_tells_of_a_step_may_make_up_all_day_for_what_was_told_before_and_what_else_is_new_soon(
+    rows: Rows, kind: MessageKind
+) -> None:
+    """What became of a text of before is often heard hours later, and then told as it was told then."""
+    is_of_a_step = kind in ("reminder", "copy", "failure_notice", "escalation")
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    restore_guard.begin(rows.tx, taken_at=NOW - HOUR, now=NOW)
+    heartbeats.record_pass(rows.tx, "key", NOW)
+    evening = NOW.astimezone(JAPAN).replace(hour=23, minute=59)
+    soon, hours_later, next_day = (
+        rows.message(phone, key=f"{kind}:{at}", kind=kind, created_at=at, scheduled_at=at)
+        for at in (NOW + HOUR, evening, evening + HOUR)
+    )
+
+    found = restore_guard.mark_doubtful_unknown(rows.tx, [soon, hours_later, next_day], evening + HOUR)
+
+    assert found == (set() if kind.is_asked_for else {soon, hours_later} if is_of_a_step else {soon})
+
+
+def test_a_restored_database_knows_when_it_was_restored(rows: Rows) -> None:
+    assert restore_guard.restored_at(rows.tx) is None
 
     restore_guard.begin(rows.tx, taken_at=NOW, now=NOW + HOUR)
 
-    assert restore_guard.taken_at(rows.tx) == NOW
+    assert restore_guard.restored_at(rows.tx) == NOW + HOUR
 
 
 def test_a_doubt_ends_no_session(rows: Rows) -> None:
