@@ -8,6 +8,7 @@ down_revision = "0033"
 branch_labels = None
 depends_on = None
 
+_MONITORING = "kigen_monitoring"
 _THEIRS = "EXISTS (SELECT 1 FROM people WHERE people.id = person_lives.person_id)"
 
 
@@ -38,6 +39,16 @@ def upgrade() -> None:
     connection.exec_driver_sql(f"CREATE POLICY everything ON person_lives TO {owner} USING (true) WITH CHECK (true)")
     connection.exec_driver_sql(f"CREATE POLICY acted_for ON person_lives USING ({_THEIRS}) WITH CHECK ({_THEIRS})")
 
+    # Otherwise `reminder database roles` makes it.
+    if not connection.exec_driver_sql(f"SELECT 1 FROM pg_roles WHERE rolname = '{_MONITORING}'").scalar():
+        return
+    for table in ("card_lives", "person_lives"):
+        connection.exec_driver_sql(f"CREATE POLICY monitoring ON {table} FOR SELECT TO {_MONITORING} USING (true)")
+        connection.exec_driver_sql(f"GRANT SELECT ON {table} TO {_MONITORING}")
+
 
 def downgrade() -> None:
+    connection = op.get_bind()
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("DROP POLICY IF EXISTS monitoring ON card_lives")
     op.drop_table("person_lives")
