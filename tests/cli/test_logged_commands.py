@@ -149,6 +149,8 @@ LOGS_NOTHING = {
             "kinds",
             "languages",
             "preview",
+            "rules changes",
+            "rules check",
             "template",
             "new channel",
             "new kind",

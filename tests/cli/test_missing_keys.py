@@ -92,6 +92,8 @@ NEEDS_NONE = {
     "database roles": "prints what the operator may run, and reads no row of anybody",
     "doctor": "names what is wrong, and ends with 1",
     "kinds": "reads config/",
+    "rules check": "reads config/",
+    "rules changes": "reads config/",
     "read-date": "reads what was typed",
     "expiry": "reads what was typed",
     "preview": "reads config/",
