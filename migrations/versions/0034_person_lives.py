@@ -46,7 +46,6 @@ def upgrade() -> None:
         return
     for table in ("card_lives", "person_lives"):
         connection.exec_driver_sql(f"CREATE POLICY monitoring ON {table} FOR SELECT TO {_MONITORING} USING (true)")
-        connection.exec_driver_sql(f"GRANT SELECT ON {table} TO {_MONITORING}")
 
 
 def downgrade() -> None:
