@@ -60,6 +60,7 @@ SLOW = (
     "web/pages/test_large_groups.py",
     "web/test_api_rights.py",
     "web/test_calendar_ends.py",
+    "web/test_codes_that_cannot_leave.py",
     "web/test_logged_routes.py",
     "web/test_no_lockout.py",
     "web/test_passkey_ceremonies.py",

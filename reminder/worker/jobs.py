@@ -10,6 +10,7 @@ from reminder.conversation.inbox import act_on_replies
 from reminder.delivery import apply_receipts, ask_arrivals, reconciliation
 from reminder.delivery.send_canaries import CanarySettings, keep_canaries
 from reminder.delivery.sender import Sender
+from reminder.delivery.try_mail import try_mail
 from reminder.domain.model.people import ChannelName
 from reminder.domain.rules.digest_week import digest_is_due
 from reminder.enrolment.imports.service import process_next_batch
@@ -339,9 +340,17 @@ def send(
 
     `codes`: only login codes, or (False) all but those.
     """
+    if codes is None:
+        try_mail_server(app)
     sending = sender(app, goes_on)
     sending.send_due(app.loop.run, channels, codes=codes)
     return sending.accepted
+
+
+def try_mail_server(app: App) -> bool:
+    """Find out whether mail leaves, if somebody waits for a login code; return whether it was tried."""
+    channels = app.channels if app.code_channels is None else app.code_channels
+    return try_mail(app.database, app.clock, channels.get(ChannelName.EMAIL), app.loop.run)
 
 
 def links_of(app: App) -> SignedLinks:

@@ -22,7 +22,7 @@ from reminder.storage.maintenance.audit import database_clock
 from reminder.upkeep import clock_step
 from reminder.wiring import App
 from reminder.worker.fetching import fetch_due
-from reminder.worker.jobs import audit_once, prepare, send, work_on_imports
+from reminder.worker.jobs import audit_once, prepare, send, try_mail_server, work_on_imports
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +89,10 @@ def _send_codes(app: App, goes_on: GoesOn) -> None:
     send(app, goes_on, codes=True)
 
 
+def _try_mail(app: App, _goes_on: GoesOn) -> None:
+    try_mail_server(app)
+
+
 def _import(app: App, goes_on: GoesOn) -> None:
     work_on_imports(app, goes_on)
 
@@ -120,6 +124,13 @@ INTERVAL_JOBS = (
         _send_codes,
         failure="sending codes failed; the next run goes on",
         needs_right_clock=True,
+    ),
+    # Beside them, so that a mail server that does not answer delays no code that may leave.
+    IntervalJob(
+        "try mail",
+        lambda _: CODE_SECONDS,
+        _try_mail,
+        failure="the mail server could not be tried; the next run tries it",
     ),
     # Beside them, so that a long sheet delays no text.
     IntervalJob(

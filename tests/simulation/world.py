@@ -105,7 +105,7 @@ class World:
         self.twilio, self.line, self.mail = Twilio(self), LineServer(self), MailServer(self)
         self.network.hosts = {TWILIO: self.twilio, LINE_HOST: self.line, MAIL_HOST: self.mail}
         self.watcher = Watcher(self)
-        self.jobs_left_out = ("import",) if scenario.audits else ("import", "audit")
+        self.jobs_left_out = ("try mail", "import") if scenario.audits else ("try mail", "import", "audit")
         self.residents: dict[str, Resident] = {}
         self._every_process: list[Machine] = []
         self.processes: dict[str, Machine] = {}

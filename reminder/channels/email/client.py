@@ -117,6 +117,24 @@ class SmtpEmail:
         del outgoing, others
         return ProviderAnswer.SAFE_TO_REPEAT
 
+    async def try_out(self) -> None:
+        """Begin a mail and give it up: the server takes our sender's mail, or raises ChannelError."""
+        async with self._places:
+            connection = await self._connected()
+            try:
+                await connection.mail(self._sender)
+                await connection.rset()
+            except aiosmtplib.SMTPResponseException as refused:
+                raise TemporaryChannelError(str(refused.code)) from None
+            except (aiosmtplib.SMTPException, OSError, ValueError):
+                _drop(connection)
+                raise TemporaryChannelError("lost") from None
+            except BaseException:
+                _drop(connection)
+                raise
+            finally:
+                self._keep(connection)
+
     async def close(self) -> None:
         """Close all connections."""
         idle, self._idle = self._idle, []

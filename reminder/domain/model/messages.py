@@ -124,6 +124,14 @@ class ReportingChannel(Protocol):
         """Return what the provider says now of its message to this address, None where it shows none of this id."""
 
 
+@runtime_checkable
+class TriableChannel(Protocol):
+    """A channel whose provider can be tried without a message."""
+
+    async def try_out(self) -> None:
+        """Find out whether the provider takes messages now; raises ChannelError where it does not."""
+
+
 class MessageState(StrEnum):
     """The state of a message in the outbox."""
 

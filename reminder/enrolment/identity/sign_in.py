@@ -31,7 +31,7 @@ from reminder.storage.db.locks import lock
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.outbox import queue
 from reminder.storage.outbox.queue import MessageDraft
-from reminder.storage.runtime import activity_log
+from reminder.storage.runtime import activity_log, mail_trials
 
 CODE_LASTS = timedelta(minutes=10)
 # 48 random bits: it needs no limit of tries, and so nobody can use its tries up.
@@ -96,6 +96,7 @@ def ask_for_code(
     may_mail = _may_mail(uow, address, is_known=is_known)
     # Somebody with an account is never left without an e-mail in which a code is.
     has_mail = may_mail or (is_awaited and not mailed)
+    mail_trials.want(uow.tx, uow.now)
     browser = new_token()
     sign_in = login_codes.add(
         uow.tx,

@@ -33,6 +33,7 @@ from reminder.storage.crypto.keyring import KeyRing, letters, token_hash
 from reminder.storage.db.locks import lock
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.outbox import queue
+from reminder.storage.runtime import mail_trials
 
 # A proof this old still counts.
 PROVED_WITHIN = timedelta(minutes=10)
@@ -95,6 +96,7 @@ def send_code(uow: UnitOfWork, signed_in: SignedIn, *, network: str) -> None:
     for within, most, code in (*_LIMITS, _LIMIT_OF_A_DAY):
         if login_codes.asked_by_session(uow.tx, signed_in.session_id, uow.now - within) >= most:
             raise ConflictError(code, field="code")
+    mail_trials.want(uow.tx, uow.now)
     asked = login_codes.add(
         uow.tx,
         uow.keys,

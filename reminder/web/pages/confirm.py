@@ -6,7 +6,7 @@ from fastapi import Body, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from reminder.domain.parsing.addresses import shown
-from reminder.enrolment.identity import sign_in, step_up
+from reminder.enrolment.identity import codes_held_up, sign_in, step_up
 from reminder.errors import ConflictError, RefusedInputError
 from reminder.storage.auth import accounts, passkeys
 from reminder.storage.auth.sessions import SignedIn
@@ -33,6 +33,7 @@ def show(
     with app.reading() as uow:
         waiting = step_up.held(uow, found)
         account = accounts.find(uow.tx, uow.keys, found.account_id)
+        held_up = codes_held_up.is_held_up(uow)
         has_code, has_passkey = step_up.has_code(uow, found), step_up.has_passkey(uow, found)
     if waiting is None or account is None:
         return go("/settings")
@@ -44,6 +45,7 @@ def show(
         waiting=waiting,
         address=shown(account.address),
         has_code=has_code,
+        held_up=held_up,
         has_passkey=has_passkey,
         is_proved=step_up.is_proved(found, now),
         problems=[problem_of(request, app, refused)] if refused else (),

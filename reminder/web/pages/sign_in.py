@@ -8,7 +8,7 @@ from fastapi import Body, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from reminder.domain.text.safe_words import safe_sender
-from reminder.enrolment.identity import membership, sign_in, sign_up, step_up
+from reminder.enrolment.identity import codes_held_up, membership, sign_in, sign_up, step_up
 from reminder.enrolment.identity.sign_in import Entered
 from reminder.enrolment.identity.sign_up import SignUp
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError
@@ -65,7 +65,8 @@ def ask_for_address(request: Request, app: OpenApp, found: Anyone) -> Response:
 def _sign_in_page(request: Request, app: App, status: int = 200, **values: object) -> HTMLResponse:
     with app.reading() as uow:
         needs_setup_code = sign_up.needs_setup_code(uow, _rule(app))
-    shown = {"typed": {}, "needs_setup_code": needs_setup_code, **values}
+        held_up = codes_held_up.is_held_up(uow)
+    shown = {"typed": {}, "held_up": held_up, "needs_setup_code": needs_setup_code, **values}
     return page(request, app, "sign_in.html", status=status, **shown)
 
 
@@ -112,7 +113,13 @@ def ask_for_code(request: Request, app: OpenApp, found: Anyone) -> Response:
         return go("/")
     if not request.cookies.get(cookie_name(app, BROWSER_COOKIE)):
         return go("/sign-in")
-    return page(request, app, "sign_in_code.html")
+    return _code_page(request, app)
+
+
+def _code_page(request: Request, app: App, status: int = 200, **values: object) -> HTMLResponse:
+    with app.reading() as uow:
+        held_up = codes_held_up.is_held_up(uow)
+    return page(request, app, "sign_in_code.html", status=status, held_up=held_up, **values)
 
 
 @router.post("/sign-in/code")
@@ -131,7 +138,7 @@ def enter_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> 
             sign_up=_rule(app),
         )
     except RefusedInputError as refused:
-        return page(request, app, "sign_in_code.html", status=422, problems=[problem_of(request, app, refused)])
+        return _code_page(request, app, 422, problems=[problem_of(request, app, refused)])
     with app.reading() as uow:
         has_passkey = bool(passkeys.of_account(uow.tx, entered.account_id))
     to = "/welcome" if not entered.is_member else "/passkey" if not has_passkey else _wanted(request, app)

@@ -722,3 +722,47 @@ def test_a_wrong_address_of_a_mail_server_is_refused_without_showing_the_passwor
 
 def test_a_servers_password_is_not_shown_when_it_is_printed() -> None:
     assert "hunter2" not in repr(read_smtp_url("smtp://u:hunter2@mail.example.jp"))
+
+
+# ── a trial without a mail ──
+
+
+async def tried(mail: SmtpEmail) -> str | None:
+    """Why no mail is taken, None where it is."""
+    try:
+        await mail.try_out()
+    except ChannelError as failed:
+        return failed.reason
+    finally:
+        await mail.close()
+    return None
+
+
+def test_a_trial_finds_out_whether_mail_is_taken_and_sends_none(smtp: FakeSmtp) -> None:
+    found = [asyncio.run(tried(channel_to(smtp.url)))]
+    smtp.outage = "451 4.3.2 try again later"
+    found.append(asyncio.run(tried(channel_to(smtp.url))))
+
+    assert found == [None, "451"]
+    assert smtp.mails == []
+
+
+def test_a_trial_of_a_server_that_is_not_there_fails(smtp: FakeSmtp) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        assert asyncio.run(tried(channel_to(f"smtp://127.0.0.1:{nobody.getsockname()[1]}"))) == "connect"
+
+
+def test_after_a_trial_that_was_refused_a_mail_leaves_by_the_same_connection(smtp: FakeSmtp) -> None:
+    async def refused_and_sent() -> None:
+        mail = channel_to(smtp.url)
+        smtp.outage = "451 4.3.2 try again later"
+        with pytest.raises(TemporaryChannelError):
+            await mail.try_out()
+        smtp.outage = None
+        await mail.send(LETTER)
+        await mail.close()
+
+    asyncio.run(refused_and_sent())
+
+    assert (len(smtp.mails), smtp.connections) == (1, 1)
