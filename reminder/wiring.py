@@ -18,6 +18,7 @@ from reminder.channels.definition import ClientContext
 from reminder.channels.leader import LeaderClient
 from reminder.clock import Clock, SystemClock, monotonic
 from reminder.domain.model.card_kinds import read_kinds
+from reminder.domain.model.claims import Claim, read_claims
 from reminder.domain.model.messages import Channel
 from reminder.domain.model.people import ChannelName, Language
 from reminder.domain.parsing import replies
@@ -175,8 +176,10 @@ async def _closed(channel: Channel) -> None:
 
 def read_rulebook(settings: Settings) -> Rulebook:
     """Return the rules of config/, read once and checked; raises SettingsError naming the file and the entry."""
+    rules = _rules_in(config_dir())
     return replace(
-        _rules_in(config_dir()),
+        rules,
+        wording=rules.wording if settings.operator is None else _signed_by(config_dir(), settings.operator),
         card_grace=settings.card_grace,
         two_way=settings.two_way_sms,
         expects_receipts=settings.has_twilio and settings.public_url is not None,
@@ -189,6 +192,16 @@ def read_rulebook(settings: Settings) -> Rulebook:
         ),
         canary_every=CanaryEvery(settings.canary_every),
     )
+
+
+def read_claims_of_rules(rules: Rulebook) -> Mapping[str, Claim]:
+    """Return the claims of config/claims.toml about these rules; raises SettingsError."""
+    return read_claims(read_table(config_dir() / "claims.toml"), rules.kinds)
+
+
+@cache
+def _signed_by(folder: Path, operator: str) -> catalog.Catalogs:
+    return _rules_in(folder).wording.signed_by(operator)
 
 
 @cache

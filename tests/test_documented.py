@@ -11,12 +11,12 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from reminder.channels.registry import parts
-from reminder.cli import app, card_kinds
+from reminder.cli import app, card_kinds, rule_claims
 from reminder.settings import PREFIX, settings_with
 from reminder.storage.db.columns import GuardedText
 from reminder.storage.db.tables import Base
 from reminder.upkeep.privacy import retention
-from reminder.wiring import read_rulebook, read_settings
+from reminder.wiring import read_claims_of_rules, read_rulebook, read_settings
 
 TOP = Path(__file__).parents[1]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))])
@@ -57,6 +57,13 @@ def test_the_page_of_the_kinds_is_that_of_the_catalogue() -> None:
 
     written = (TOP / "docs" / "kinds.md").read_text(encoding="utf-8")
     assert written == card_kinds.page(rules), "write it again: reminder kinds --markdown > docs/kinds.md"
+
+
+def test_the_page_of_what_changed_is_that_of_the_claims() -> None:
+    claims = read_claims_of_rules(read_rulebook(read_settings()))
+
+    written = (TOP / "docs" / "rules-changes.md").read_text(encoding="utf-8")
+    assert written == rule_claims.changes_page(claims), "write it again: reminder rules changes > docs/rules-changes.md"
 
 
 def test_the_picture_of_the_readme_is_what_the_command_beneath_it_draws(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from reminder.cli import (
     new,
     print_leaflets,
     promise_commands,
+    rules_commands,
     service,
 )
 from reminder.errors import KigenError, RefusedInputError, SettingsError
@@ -67,6 +68,7 @@ lookup.add_to(app)
 new.add_to(app)
 print_leaflets.add_to(app)
 promise_commands.add_to(app)
+rules_commands.add_to(app)
 balance_commands.add_to(app)
 api_tokens.add_to(app)
 erase_export.add_to(app)

@@ -157,7 +157,7 @@ def _facts(kind: CardKind) -> Iterator[str]:
 
 
 def _for_any_office(said: Mapping[str, str], office: str) -> Mapping[str, str]:
-    return {name: text.format(office=office) for name, text in said.items()}
+    return {name: text.format(office=office, helper="") for name, text in said.items()}
 
 
 def _as_toml(value: object) -> str:

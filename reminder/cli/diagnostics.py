@@ -10,6 +10,7 @@ from reminder.channels.email.client import SmtpEmail
 from reminder.cli.app_context import require_folders
 from reminder.cli.output import error_message
 from reminder.clock import JAPAN
+from reminder.domain.model.people import Language
 from reminder.domain.rules.canary_schedule import CanaryProof, CanaryView
 from reminder.domain.text import email_html
 from reminder.errors import ConflictError, KigenError, RefusedInputError, SettingsError
@@ -47,7 +48,7 @@ def diagnose() -> Diagnosis:
         return Diagnosis(_listed(None), [], [error_message(wrong) for wrong in problems])
     troubles = [error_message(wrong) for wrong in problems]
     # Which database is meant is certain only where the settings do not contradict each other.
-    of_database = () if problems else (_database, _web_database)
+    of_database = () if problems else (_database, _web_database, _operator)
     for part in (read_rulebook, require_folders, _keys, _mail, *of_database, _files):
         try:
             part(settings)
@@ -67,6 +68,21 @@ def _keys(settings: Settings) -> None:
 def _mail(settings: Settings) -> None:
     if settings.smtp_url is not None and settings.mail_from is not None:
         SmtpEmail(settings.smtp_url, settings.mail_from, render_html=lambda text, _: email_html.render_html(text))
+
+
+# What the shipped texts say of who runs the service: nothing.
+_UNNAMED_OPERATOR = "期限だよりの運営者"
+
+
+def _operator(settings: Settings) -> None:
+    """Refuse that mails and papers name nobody, once something can be sent."""
+    is_sending = settings.has_twilio or settings.smtp_url is not None
+    try:
+        wording = read_rulebook(settings).wording
+    except KigenError:
+        return  # reported already
+    if is_sending and wording.of(Language.JAPANESE).word("operator") == _UNNAMED_OPERATOR:
+        raise SettingsError(f"{PREFIX}OPERATOR", "say who runs this service: it stands on every mail and paper")
 
 
 def _database(settings: Settings) -> None:

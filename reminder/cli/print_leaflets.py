@@ -77,6 +77,7 @@ def _print_sheet(sheet: str, person: int, card: int | None, out: Path | None, *,
                 sender=app.settings.twilio_from or "＿＿＿＿＿＿＿＿＿＿",
                 today=japan_date(uow.now),
                 cards=chosen,
+                mode=whose.mode,
             ),
         )
     if out is None:

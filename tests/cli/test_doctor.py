@@ -18,9 +18,10 @@ TWILIO = {
     "REMINDER_TWILIO_ACCOUNT_SID": "AC",
     "REMINDER_TWILIO_AUTH_TOKEN": VALUE,
     "REMINDER_TWILIO_FROM": "KIGEN",
+    "REMINDER_OPERATOR": "見本の会",
 }
 PUBLIC = {"REMINDER_PUBLIC_URL": "https://kigen.example.jp"}
-MAIL = {"REMINDER_MAIL_FROM": "期限だより <otayori@example.jp>"}
+MAIL = {"REMINDER_MAIL_FROM": "期限だより <otayori@example.jp>", "REMINDER_OPERATOR": "見本の会"}
 
 WRONG = [
     ({"REMINDER_PASSWORD": VALUE}, "REMINDER_PASSWORD", "doctor", "there is no such setting"),
@@ -311,6 +312,15 @@ def test_doctor_says_at_once_everything_that_is_wrong_and_a_start_the_first_of_i
     assert started.answer["message"] == examined.answer["troubles"][0]
 
 
+@pytest.mark.parametrize("provider", [TWILIO, {"REMINDER_SMTP_URL": "smtp://127.0.0.1:587", **MAIL}])
+def test_who_runs_the_service_is_named_once_something_can_be_sent(reminder: Terminal, provider: dict[str, str]) -> None:
+    reminder.set(REMINDER_CLOCK_OVERRIDE=None, **{**provider, "REMINDER_OPERATOR": None})
+
+    (trouble,) = reminder.run("doctor", "--json").answer["troubles"]
+
+    assert "REMINDER_OPERATOR" in trouble
+
+
 def test_doctor_says_at_once_every_setting_that_cannot_be_read(reminder: Terminal) -> None:
     reminder.set(REMINDER_PASS_SECONDS="0", REMINDER_SMS_PER_SECOND="viele", REMINDER_CALL_RATE="10%")
 
@@ -363,6 +373,7 @@ def test_doctor_says_of_a_secret_only_that_it_is_set(reminder: Terminal) -> None
                 "REMINDER_TWILIO_ACCOUNT_SID": "AC",
                 "REMINDER_TWILIO_AUTH_TOKEN": VALUE,
                 "REMINDER_TWILIO_FROM": "KIGEN",
+                "REMINDER_OPERATOR": "見本の会",
                 "REMINDER_TWILIO_BASE_URL": "http://127.0.0.1:1",
             },
             "PUBLIC_URL is not set",

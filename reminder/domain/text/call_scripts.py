@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from reminder.domain.model.languages import Script
 from reminder.domain.text.catalog import Catalog
 from reminder.domain.text.model import ReminderContent
 from reminder.domain.text.phrases import MY_NUMBER_FAMILIES, Phrases
@@ -61,10 +62,12 @@ class CallComposer:
         """Return the script about these cards, each with its date."""
         words, reader, values = self.phrases.words, self.phrases.reader, self._values
         said = words.section("call")
-        lines = _lines(said["opening"], values) + (_lines(said["marked"], values) if reader.mark else ())
+        is_marked = reader.mark and self._can_be_spoken(reader.mark)
+        lines = _lines(said["opening"], values) + (_lines(said["marked"], values) if is_marked else ())
         lines += _lines(said["warning"], values)
         for one in sorted(contents, key=lambda one: one.expires_on):
             lines += _lines(said["date"], {**values, "thing": self._thing(one), "date": spoken(words, one.expires_on)})
+            lines += self._act(one)
         return CallScript(lines + _lines(said["ask"], values), _lines(said["voicemail"], values))
 
     def practice(self) -> CallScript:
@@ -72,6 +75,17 @@ class CallComposer:
         said, values = self.phrases.words.section("call"), self._values
         human = _lines(said["opening"], values) + _lines(said["practice"], values)
         return CallScript(human, _lines(said["voicemail"], values))
+
+    def _act(self, card: ReminderContent) -> tuple[str, ...]:
+        """Return what there is to do. The place of a card that ends with a residence period is that of the text."""
+        if card.bound:
+            return ()
+        act = self.phrases.words.kinds[card.kind]["elder_after" if card.is_after_end else "elder_to_do"]
+        return _lines(act, dict(self.phrases.of_person))
+
+    def _can_be_spoken(self, name: str) -> bool:
+        """Return whether the voice can read a name: a Latin one reads no Japanese."""
+        return self.phrases.words.facts.script is not Script.LATIN or name.isascii()
 
     def _thing(self, card: ReminderContent) -> str:
         words = self.phrases.words
@@ -81,11 +95,12 @@ class CallComposer:
 
     @property
     def _values(self) -> dict[str, str]:
-        of_person = self.phrases.of_person
+        of_person, words = self.phrases.of_person, self.phrases.words
+        named = self.phrases.reader.mode
         return {
-            "service": self.phrases.words.word("service"),
-            "call": of_person["call"],
-            "from_": of_person["from_"],
+            "service": words.word("service"),
+            "call": of_person["call"] if self._can_be_spoken(of_person["call"]) else words.section("neutral")["call"],
+            "from_": of_person["from_"] if self._can_be_spoken(of_person["from_"]) else words.helper(named),
             "mark": self.phrases.reader.mark or "",
         }
 

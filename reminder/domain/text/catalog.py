@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, lru_cache
 from itertools import product
@@ -39,7 +39,7 @@ VOICES = ("standard", "elderly", "carer")
 WITHOUT_INSURANCE, COMPUTED = "a7_without_insurance", "computed"
 WITHOUT_STEP = (WITHOUT_INSURANCE, COMPUTED)
 
-PLACEHOLDERS = frozenset({"date", "lastopen", "grace", "office", "call", "who", "thing", "both"})
+PLACEHOLDERS = frozenset({"date", "lastopen", "grace", "office", "call", "who", "thing", "both", "helper", "by"})
 
 # The texts of each kind in a language, and their placeholders.
 _OFFICE = frozenset({"office"})
@@ -47,7 +47,8 @@ KIND_WORDS = {
     **dict.fromkeys(
         ("name", "thing", "asked", "stands", "validity", "place", "bring", "proxy", "stops"), frozenset[str]()
     ),
-    **dict.fromkeys(("to_do", "ahead", "late", "after", "elder_to_do", "elder_after"), _OFFICE),
+    **dict.fromkeys(("to_do", "ahead", "late", "after"), _OFFICE),
+    **dict.fromkeys(("elder_to_do", "elder_after"), _OFFICE | {"helper"}),
 }
 
 _SECTIONS = (
@@ -70,7 +71,9 @@ LIFE_TEXTS = (*(stage for stage in Stage if stage.is_of_life), "collect_any")
 
 # Printed leaflets, and their placeholders.
 SHEETS = ("welcome", "letter", "consent", "counter", "fridge")
-_ON_PAPER = frozenset({"service", "operator", "call", "who", "office", "from_", "mark", "sender", "today", "cards"})
+_ON_PAPER = frozenset(
+    {"service", "operator", "call", "who", "office", "from_", "mark", "sender", "today", "cards", "helper"}
+)
 
 # A letter to a resident, and the slip under it.
 LETTER_PARTS = ("title", "bring", "others", "late", "renewed", "arrived", "not_yet", "leave_it", "signed")
@@ -92,7 +95,7 @@ EXPORTED = (
 _READ_IN_MAIL = (
     "email", "sign_in", "balance", "sheets", "letter", "neutral", "unsafe_words", "called", "carers_word", "several",
     "notices", "again", "life", "history", "channel", "both_certificates", "export", "limits", "acts", "digest",
-    "visits",
+    "visits", "helper_family", "helper_staff", "certificate_on_paper",
 )  # fmt: skip
 
 # The weekly e-mail to a home's staff: its headings, those with a line below, and the states of unreachable contacts and
@@ -108,7 +111,7 @@ VISIT_COLUMNS = (
 )  # fmt: skip
 VISIT_WORDS = ("about", "no_numbers", "form_about", "now", "over", "box", "none", "who_goes")
 
-_PERSON = frozenset({"call", "who", "office", "from_"})
+_PERSON = frozenset({"call", "who", "office", "from_", "helper"})
 _OF_KIND = frozenset(KIND_WORDS) - {"thing"}
 _CARD = PLACEHOLDERS | _PERSON | _OF_KIND | {"full_date"}
 _CALL = frozenset({"service", "call", "from_", "mark"})
@@ -135,13 +138,15 @@ _SAID = {
     "choice": frozenset({"digit", "call"}),
     **dict.fromkeys(("which_person", "which_person_of_two", "left"), frozenset({"choices"})),
     "senders": frozenset({"choices", "digit"}),
-    **dict.fromkeys(("ask_family", "ask_staff"), _NONE),
+    "ask_helper": frozenset({"helper"}),
+    **dict.fromkeys(("helper_family", "helper_staff"), _NONE),
+    "certificate_on_paper": frozenset({"thing"}),
     **dict.fromkeys(("unsafe_words.subject", "unsafe_words.where", "unsafe_words.group", "unsafe_words.to_do"), _NONE),
     "unsafe_words.said": frozenset({"n"}),
     "unsafe_words.item": frozenset({"place", "field"}),
     **{f"neutral.{name}": _NONE for name in ("call", "who", "from_", "office", "unapproved", "reply")},
     **{f"several.{voice}{which}": _PERSON | {"items"} for voice in VOICES for which in ("", "_passed")},
-    **{f"several.{voice}_{act}": _NONE for voice in VOICES for act in ("do", "late", "arrival")},
+    **{f"several.{voice}_{act}": frozenset({"helper"}) for voice in VOICES for act in ("do", "late", "arrival")},
     "sentence_separator": _NONE,
     **{f"nearness.{day}": _NONE for day in ("today", "tomorrow", "yesterday")},
     **{f"nearness.{way}": frozenset({"days"}) for way in ("left", "passed", "since_computed")},
@@ -163,6 +168,7 @@ _SAID = {
     **{f"email.text.to_do_{which}": _CARD for which in (*MAIL_ADVICE, COMPUTED)},
     **{f"email.text.after_{which}": _CARD for which in MAIL_ADVICE},
     **dict.fromkeys(("email.text.proxy", "email.text.proxy_of_kind", "email.text.stops", "email.text.done"), _CARD),
+    **dict.fromkeys(("email.text.after_signature", "email.text.stops_with_grace"), _CARD),
     "email.text.signature": frozenset({"service", "operator"}),
     **{
         f"sheets.{sheet}": _ON_PAPER
@@ -296,6 +302,10 @@ class Catalog:
         """Return a text that precedes all sections."""
         return cast(str, self.table[name])
 
+    def helper(self, mode: Mode) -> str:
+        """Return whom an elderly person turns to first: the family, or in a home its staff."""
+        return self.word("helper_staff" if mode is Mode.HOME else "helper_family")
+
     def date(self, day: date, form: str = "date") -> str:
         """Return a day in this language's format. `form`: date, full_date, short_date or year_and_month."""
         weekdays, months = self.word("weekdays"), cast(str, self.table.get("months", ""))
@@ -349,6 +359,14 @@ class Catalogs:
     def of(self, language: Language) -> Catalog:
         """Return a language's catalog; the Japanese one where its file is gone, so that its readers still get texts."""
         return self.languages.get(language) or self.languages[Language.JAPANESE]
+
+    def signed_by(self, operator: str) -> "Catalogs":
+        """Return the same texts with this name as that of who runs the service."""
+        languages = {
+            language: replace(words, table={**words.table, "operator": operator})
+            for language, words in self.languages.items()
+        }
+        return Catalogs(languages, self.kinds)
 
     @cached_property
     def offered(self) -> Sequence[LanguageFacts]:

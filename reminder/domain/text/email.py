@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from reminder.domain.model.notices import NoticeKind, UntoldKind
 from reminder.domain.model.people import ChannelName
-from reminder.domain.text.catalog import CERTIFICATES, PROCEDURE, Catalog
+from reminder.domain.text.catalog import CERTIFICATES, PROCEDURE, SIGNATURE_CERTIFICATE, Catalog
 from reminder.domain.text.model import About, Composed, Copy, EarlierOutcome, ReminderContent, WordPlace
 from reminder.domain.text.phrases import CERTIFICATE_FAMILIES, MY_NUMBER_FAMILIES, Phrases, Topic, by_urgency, nearness
 
@@ -95,7 +95,7 @@ class EmailComposer:
         return f"\n{about}\n\n{signature.format(service=words.word('service'), operator=words.word('operator'))}\n"
 
     def _several(self, contents: Sequence[ReminderContent]) -> str:
-        said = self._mail.several(contents)
+        said = self._mail.several(contents, apart="\n\n")
         if self.plain.reader.voice == "carer":
             return said
         return self._words.word("to_one").format(call=self._mail.of_person["call"]) + said
@@ -154,10 +154,12 @@ def _advice(content: ReminderContent, family: str, computed: bool) -> list[tuple
         return [("done", "life_done")]
     advises = CERTIFICATES if family in CERTIFICATE_FAMILIES else family
     if content.is_after_end:
-        return [("to_do", "to_do_computed" if computed else f"after_{advises}"), ("done", "done")]
+        after = "after_signature" if family == SIGNATURE_CERTIFICATE else f"after_{advises}"
+        return [("to_do", "to_do_computed" if computed else after), ("done", "done")]
     parts = [("to_do", f"to_do_{advises}")]
     if family in MY_NUMBER_FAMILIES:
-        parts.append(("proxy", "proxy"))
+        has_grace = content.grace_ends_on is not None and not content.computed
+        parts += [("proxy", "proxy"), ("stops", "stops_with_grace" if has_grace else "stops")]
     elif family == PROCEDURE:
         parts += [("proxy", "proxy_of_kind"), ("stops", "stops")]
     return [*parts, ("done", "done")]

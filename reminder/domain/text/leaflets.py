@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from html import escape
 
+from reminder.domain.model.people import Mode
 from reminder.domain.text.catalog import Catalog
 from reminder.domain.text.forms_of_address import address_of, carers_word
 from reminder.domain.text.furigana import as_ruby
+from reminder.domain.text.phrases import on_paper
 from reminder.domain.text.safe_words import safe_card_label, safe_label, safe_mark, safe_office, safe_sender
 
 STYLE = """
@@ -43,13 +45,14 @@ class LeafletCard:
     expires_on: date
     label: str | None = None
     is_computed: bool = False
+    acts_from: date | None = None  # the first day on which something can be done
 
 
 @dataclass(frozen=True)
 class LeafletContents:
     """The person and the cards of a leaflet: one card for the letter, all for the sheet on the refrigerator.
 
-    `sender`: the sender of our texts, as phones show it.
+    `sender`: the sender of our texts, as phones show it. `mode`: of the person, who is told to ask the family or staff.
     """
 
     label: str
@@ -59,6 +62,7 @@ class LeafletContents:
     sender: str
     today: date
     cards: tuple[LeafletCard, ...] = ()
+    mode: Mode = Mode.ELDERLY
 
 
 def render_sheet(sheet: str, words: Catalog, facts: LeafletContents, *, stylesheet: str | None = None) -> str:
@@ -71,9 +75,12 @@ def render_sheet(sheet: str, words: Catalog, facts: LeafletContents, *, styleshe
     facts = _safe(words, facts)
     said = words.section("sheets")
     values = _values(words, facts)
-    each = [said["fridge_card"].strip("\n").format_map(values | _of_card(words, card, values)) for card in facts.cards]
+    each = [
+        said["fridge_card"].strip("\n").format_map(values | _of_card(words, card, values, facts.today))
+        for card in facts.cards
+    ]
     if facts.cards:
-        values |= _of_card(words, facts.cards[0], values)
+        values |= _of_card(words, facts.cards[0], values, facts.today)
     text = said[sheet].strip("\n").format_map(values | {"cards": "\n\n".join(each)})
     plain_title = text.splitlines()[0].lstrip("# ")
     kind = f' class="{sheet}"' if sheet in ("consent", "counter", "fridge") else ""
@@ -109,15 +116,24 @@ def _values(words: Catalog, facts: LeafletContents) -> dict[str, str]:
         "mark": facts.mark or "＿＿＿＿＿＿",
         "sender": facts.sender,
         "today": words.date(facts.today, "full_date"),
+        "helper": words.helper(facts.mode),
     }
 
 
-def _of_card(words: Catalog, card: LeafletCard, values: Mapping[str, str]) -> dict[str, str]:
+def _of_card(words: Catalog, card: LeafletCard, values: Mapping[str, str], today: date) -> dict[str, str]:
     said = words.kinds[card.kind]
     full_date = words.date(card.expires_on, "full_date")
+    to_do = said["elder_to_do"].format_map(values)
+    if card.acts_from is not None and today < card.acts_from:
+        # Who goes earlier is turned away.
+        opens = words.section("letter")["opens"].format_map(
+            {**values, "opens": words.date(card.acts_from, "full_date")}
+        )
+        to_do = f"{opens}\n{to_do}"
     return {
         **{name: text.format_map(values) for name, text in said.items()},
-        "thing": card.label or said["thing"],
+        "elder_to_do": to_do,
+        "thing": card.label or on_paper(words, card.kind),
         "full_date": words.word("about_date").format(date=full_date) if card.is_computed else full_date,
     }
 

@@ -9,11 +9,12 @@ from datetime import date
 from functools import cached_property
 from html import escape
 
-from reminder.domain.model.people import Language
+from reminder.domain.model.people import Language, Mode
 from reminder.domain.rules.next_step import NextAct
 from reminder.domain.text.catalog import ARRIVAL, Catalog, Catalogs
 from reminder.domain.text.forms_of_address import address_of
 from reminder.domain.text.furigana import as_ruby
+from reminder.domain.text.phrases import on_paper
 from reminder.domain.text.safe_words import (
     safe_card_label,
     safe_label,
@@ -211,6 +212,7 @@ class _LetterParts:
             "call": address_of(letter.label, words),
             "office": words.read(letter.office),
             "from_": letter.from_,
+            "helper": words.helper(Mode.HOME if letter.has_slip else Mode.ELDERLY),
             "today": words.date(letter.today, "full_date"),
         }
 
@@ -278,8 +280,8 @@ class _LetterParts:
 
     def _thing(self, matter: Matter) -> str:
         if matter.is_both:
-            return self.words.word("both_certificates")
-        return matter.label or self.words.kinds[matter.kind]["thing"]
+            return self.words.word("certificate_on_paper").format(thing=self.words.word("both_certificates"))
+        return matter.label or on_paper(self.words, matter.kind)
 
     def _day(self, matter: Matter) -> str:
         full_date = self.words.date(matter.expires_on, "full_date")

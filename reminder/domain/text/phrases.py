@@ -6,6 +6,7 @@ from datetime import date
 from functools import cached_property
 from typing import Self, TypeVar
 
+from reminder.domain.model import card_kinds
 from reminder.domain.model.card_kinds import CardKind
 from reminder.domain.rules.steps import Stage
 from reminder.domain.text.catalog import (
@@ -107,6 +108,16 @@ def nearness(words: Catalog, left: int | None, *, is_computed: bool) -> str:
             return said["left" if left > 0 else "passed"].format(days=abs(left))
 
 
+def on_paper(words: Catalog, kind: str) -> str:
+    """Return the name of a kind on paper; a certificate's holds the name by which texts and calls speak of it."""
+    thing = words.kinds[kind]["thing"]
+    return (
+        words.word("certificate_on_paper").format(thing=thing)
+        if kind in (card_kinds.USER_CERTIFICATE, card_kinds.SIGNATURE_CERTIFICATE)
+        else thing
+    )
+
+
 @dataclass(frozen=True)
 class Phrases:
     """The phrases of one language for one reader. `kinds`: the facts of each kind of card."""
@@ -138,6 +149,7 @@ class Phrases:
             "who": carers_word(self.reader.label, self.words),
             "office": self.words.read(self.reader.office),
             "from_": self.reader.from_ or self.words.word("service"),
+            "helper": self.words.helper(self.reader.mode),
         }
 
     def of_reminder(self, content: ReminderContent, family: str) -> Mapping[str, str]:
@@ -147,6 +159,8 @@ class Phrases:
             **self.of_person,
             "thing": self.thing(content, family),
             "date": self.date(content),
+            # In 「…までに」 nothing is about: of a computed date that would be no day to go by.
+            "by": words.date(content.expires_on, "short_date" if content.computed else "date"),
             "full_date": self.date(content, "full_date"),
             "lastopen": words.date(content.last_counter_day),
             "grace": "" if content.grace_ends_on is None else words.date(content.grace_ends_on),
@@ -174,7 +188,8 @@ class Phrases:
 
     def date(self, card: CardContent, form: str = "date") -> str:
         """Return the end of a card; a computed date is marked as such."""
-        day = self.words.date(card.expires_on, form)
+        # A weekday would be too exact for a date that was worked out.
+        day = self.words.date(card.expires_on, "short_date" if card.computed and form == "date" else form)
         return self.words.word("about_date").format(date=day) if card.computed else day
 
     def template(self, content: ReminderContent, family: str) -> str:
@@ -203,8 +218,17 @@ class Phrases:
         """Return whether nothing can be done for this card on days on which counters are closed."""
         return self.kinds[card.kind].closes_with_counters
 
-    def several(self, contents: Sequence[ReminderContent], *, form: str = "date", most: int | None = None) -> str:
+    def several(
+        self,
+        contents: Sequence[ReminderContent],
+        *,
+        form: str = "date",
+        most: int | None = None,
+        apart: str | None = None,
+    ) -> str:
         """Return the sentences about cards of several dates, the most urgent first, and what to do about that one.
+
+        `apart`: what stands before what to do, in place of the space between sentences.
 
         `form` of the dates; `most`: so many cards are named, and the others counted.
         """
@@ -231,8 +255,9 @@ class Phrases:
                 listed += self.words.word("and_more").format(n=left_out)
             text.append(said[name].format_map({**self.of_person, "items": listed}))
         act = "arrival" if self.families[first.kind] == ARRIVAL else "late" if first in passed else "do"
-        text.append(said[f"{voice}_{act}"])
-        return self.words.word("sentence_separator").join(text)
+        separator = self.words.word("sentence_separator")
+        act_said = said[f"{voice}_{act}"].format_map(self.of_person)
+        return separator.join(text) + (separator if apart is None else apart) + act_said
 
     def items(
         self, contents: Sequence[ReminderContent], form: str = "date", *, latest_first: bool = False

@@ -7,7 +7,7 @@ from datetime import date
 
 from reminder.domain.model.languages import Script
 from reminder.domain.model.notices import OF_THE_NUMBER, NoticeKind, UntoldKind
-from reminder.domain.model.people import Audience, ChannelName, Mode
+from reminder.domain.model.people import Audience, ChannelName
 from reminder.domain.rules.steps import Stage
 from reminder.domain.text import sms_segments
 from reminder.domain.text.model import About, CardContent, Composed, ReminderContent
@@ -134,8 +134,8 @@ class SmsComposer:
         after = [words.word("no_numbers")]
         if reader.audience is Audience.PERSON and reader.reply_code is not None:
             after.insert(0, words.word(how).format(code=reader.reply_code))
-        elif reader.voice == "elderly":
-            after.insert(0, words.word("ask_staff" if reader.mode is Mode.HOME else "ask_family"))
+        elif reader.voice == "elderly" and (helper := words.helper(reader.mode)) not in text:
+            after.insert(0, words.word("ask_helper").format(helper=helper))
         # Who shares a telephone must be able to say whose card it was.
         longest = MOST_SEGMENTS if reader.is_shared and reader.reply_code is not None else 1
         for more, most in zip(after, (longest, 1), strict=False):

@@ -12,5 +12,6 @@ def leaflet_cards(row: PersonStatus, card_id: int | None) -> tuple[LeafletCard, 
         chosen = [one for one in row.cards if one.card_id == card_id]
     chosen.sort(key=lambda one: (one.dates.begin_by, one.card_id))
     return tuple(
-        LeafletCard(one.kind, one.card.expires_on, one.card.label or None, one.card.is_computed) for one in chosen
+        LeafletCard(one.kind, one.card.expires_on, one.card.label or None, one.card.is_computed, one.dates.acts_from)
+        for one in chosen
     )

@@ -42,6 +42,7 @@ def print_sheet(
                 sender=app.settings.twilio_from or "＿＿＿＿＿＿＿＿＿＿",
                 today=uow.today,
                 cards=chosen,
+                mode=person.mode,
             ),
             stylesheet="/static/sheet.css",
         )

@@ -72,7 +72,7 @@ def test_every_part_of_a_letter_has_its_heading(language: Language) -> None:
 
     page = Page(render_html(letter(language)))
 
-    assert page.headings == [part[name] for name in ("sent", "to_do", "proxy", "done", "about")]
+    assert page.headings == [part[name] for name in ("sent", "to_do", "proxy", "stops", "done", "about")]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -45,7 +45,7 @@ def test_there_is_a_letter_for_every_kind(kind: str, language: Language) -> None
     said = text_of(page("letter", language, replace(FACTS, cards=(replace(CARE, kind=kind),))))
 
     assert words.date(date(2027, 3, 31), "full_date") in said
-    assert words.kinds[kind]["elder_to_do"].format(office="市役所") in said
+    assert words.kinds[kind]["elder_to_do"].format(office="市役所", helper=words.word("helper_family")) in said
 
 
 def test_a_welcome_says_from_where_under_which_mark_and_how_to_check_without_us() -> None:

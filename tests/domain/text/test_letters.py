@@ -53,7 +53,12 @@ def test_a_letter_of_every_kind_keeps_to_the_house_s_rules_at_every_stage(kind: 
         assert forbidden(said) is None
         assert words.date(END, "full_date") in said
         assert words.word("operator") in said
-        assert words.kinds[kind]["elder_after" if matter.is_over else "elder_to_do"].format(office="市役所") in said
+        assert (
+            words.kinds[kind]["elder_after" if matter.is_over else "elder_to_do"].format(
+                office="市役所", helper=words.word("helper_staff")
+            )
+            in said
+        )
 
 
 def test_one_matter_is_told_at_length_and_of_the_others_what_and_until_when() -> None:

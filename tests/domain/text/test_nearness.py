@@ -121,7 +121,8 @@ def test_one_text_about_several_cards_keeps_whose_what_until_when_and_what_to_do
                 assert any(part in text for part in called), where
             nearest = min(told, key=lambda card: card.urgency)
             assert str(nearest.expires_on.day) in text, where
-            acts = [said[f"{voice}_{act}"] for act in ("do", "late", "arrival")]
+            helper = words.helper(Mode.ELDERLY)
+            acts = [said[f"{voice}_{act}"].format(helper=helper) for act in ("do", "late", "arrival")]
             assert [act for act in acts if act in text] != [], where
             is_over = [card for card in told if card.is_after_end]
             # A name in another script leaves an English text room for one card; the other is counted.
