@@ -67,6 +67,7 @@ bench: $(BENCH_INSTALLED)
 chaos: $(INSTALLED)
 	$(IN_VENV)/python -m tests.chaos
 	$(IN_VENV)/python -m tests.simulation --seed 1000 --days 2 --minutes $(MINUTES)
+	$(IN_VENV)/python -m tests.simulation --seed 500000 --on postgresql --minutes 10
 
 $(INSTALLED): LOCK := requirements-dev.lock
 $(BENCH_INSTALLED): LOCK := requirements-bench.lock

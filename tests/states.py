@@ -7,6 +7,7 @@ from reminder.domain.model.card_states import CARD_STATES
 from reminder.domain.model.imports import IMPORT_STATES
 from reminder.domain.model.messages import MESSAGE_STATES, REMINDER_STATES
 from reminder.domain.model.people import CONTACT_STATES
+from reminder.domain.model.person_states import PERSON_STATES
 from reminder.domain.model.promise_states import PROMISE_STATES
 from reminder.domain.model.state_machine import StateMachine
 
@@ -16,13 +17,14 @@ MACHINES: Sequence[StateMachine[StrEnum]] = (
     PROMISE_STATES,
     CONTACT_STATES,
     CARD_STATES,
+    PERSON_STATES,
     IMPORT_STATES,
 )
 HEAD = """# States
 
-Every state that a message, a reminder, a promise, a contact, a card and an import can have, and every move between
-them. The tables stand in `reminder/domain/model/`; the updates of the database are made from them, and a test refuses
-any other move. This page is generated: `python -m tests.states > docs/states.md`.
+Every state that a message, a reminder, a promise, a contact, a card, a person and an import can have, and every move
+between them. The tables stand in `reminder/domain/model/`; the updates of the database are made from them, and a test
+refuses any other move. This page is generated: `python -m tests.states > docs/states.md`.
 """
 
 

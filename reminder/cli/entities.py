@@ -40,7 +40,7 @@ from reminder.cli.groups import (
 )
 from reminder.cli.options import storable_id
 from reminder.cli.output import AsJson, print_rows, renamed
-from reminder.cli.people import add_person
+from reminder.cli.people import act_on_person, add_person
 from reminder.errors import NotFoundError, UnknownChoiceError
 
 # The names until the previous release; each says so on standard error.
@@ -64,7 +64,7 @@ def add_to(app: typer.Typer) -> None:
             },
         ),
         ("member", "Logins of a group: family carers, staff.", {"add": add_member, "set": set_member}),
-        ("person", "People whose cards are watched.", {"add": add_person}),
+        ("person", "People whose cards are watched.", {"add": add_person, "life": act_on_person}),
         (
             "contact",
             "Phones and addresses.",

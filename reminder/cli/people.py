@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reminder.cli.options import storable_id
+from reminder.cli.options import Id, storable_id
 from reminder.cli.output import AsJson, print_answer
 from reminder.domain.model.people import Language, Mode
 
@@ -51,3 +51,30 @@ def add_person(
             insurance=insurance,
         )
     print_answer({"id": person_id}, as_json=as_json, plain=f"person {person_id}")
+
+
+def act_on_person(
+    person: Id,
+    act: Annotated[str, typer.Argument(metavar="pause|return|move-out|died|step-back")],
+    until: Annotated[str | None, typer.Option(help="The last day of a pause, as typed.")] = None,
+    as_json: bool = AsJson,
+) -> None:
+    """Record where a person is. Who is away is not written to; about who has moved out or died nothing is told.
+
+    `step-back` undoes the last of these within 24 hours.
+
+    Example: reminder person life 2 pause
+    """
+    from reminder.cli.app_context import opened_app
+    from reminder.enrolment.person_acts import PersonAct, act_on_person
+    from reminder.errors import UnknownChoiceError
+    from reminder.storage.registry import person_lives
+
+    known = {one.value.replace("_", "-"): one for one in PersonAct}
+    if act not in known:
+        raise UnknownChoiceError(field="act", choices=list(known))
+    with opened_app() as app, app.writing() as uow:
+        act_on_person(uow, person_id=person, act=known[act], until=until)
+        where = person_lives.of_people(uow.tx, [person])[person].where
+    shown = {"id": person, "state": where.state, "since": where.since, "until": where.until}
+    print_answer(shown, as_json=as_json, plain=f"person {person}: {where.state}")

@@ -26,7 +26,7 @@ from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queries, queue
 from reminder.storage.outbox.queries import WaitingMessage
 from reminder.storage.outbox.queue import MessageDraft
-from reminder.storage.registry import cards, contacts, groups
+from reminder.storage.registry import cards, contacts, groups, person_lives
 from reminder.storage.registry.cards import CardView, DueCard
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
@@ -104,6 +104,10 @@ def forecasts(
     if group is None:
         raise NotFoundError(field="group")
     own = [recipient for _, recipient in contacts.of_people(uow.tx, [person.id])]
+    life = person_lives.of_people(uow.tx, [person.id]).get(person.id)
+    if life is not None and life.where.is_away(date.max):
+        # Until somebody says that they are back.
+        own = [one for one in own if one.owner[0] != "person"]
     members = [recipient for _, recipient in contacts.of_members(uow.tx, [group.id])]
     around = _Around(uow, links or SignedLinks(uow.keys, None), group, own, members)
     return around.forecasts(person, wanted)

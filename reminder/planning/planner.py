@@ -29,7 +29,7 @@ from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.outbox import queue
 from reminder.storage.outbox.queue import MessageDraft
-from reminder.storage.registry import cards, contacts, groups, quotas
+from reminder.storage.registry import cards, contacts, groups, person_lives, quotas
 from reminder.storage.registry.cards import DueCard
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
@@ -142,13 +142,19 @@ class _PlanningPass:
         own: dict[int, list[Recipient]] = {}
         for person_id, recipient in contacts.of_people(self._tx, list(people)):
             own.setdefault(person_id, []).append(recipient)
+        away = {
+            person_id
+            for person_id, life in person_lives.of_people(self._tx, list(people)).items()
+            if life.where.is_away(self._today)
+        }
         members: dict[int, list[Recipient]] = {}
         for group_id, recipient in contacts.of_members(self._tx, list(group_of)):
             members.setdefault(group_id, []).append(recipient)
         recipient_sets = {
             person_id: choose_recipients(
                 group_of[person.group_id].kind,
-                own.get(person_id, ()),
+                # Who is in hospital is not written to; their family and the staff are.
+                [one for one in own.get(person_id, ()) if person_id not in away or one.owner[0] != "person"],
                 members.get(person.group_id, ()),
                 self._rules.channels,
             )

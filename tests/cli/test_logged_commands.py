@@ -115,6 +115,7 @@ LOGS: dict[str, tuple[list[str], Prepare, str]] = {
     "group suspend": (["1", "--why", "問い合わせ中"], nothing, "group_suspended"),
     "member add": (["--group", "1", "--email", "x@example.jp", "--role", "viewer"], nothing, "member_added"),
     "member set": (["1", "--copies", "none"], nothing, "member_changed"),
+    "person life": (["1", "pause"], nothing, "person_pause"),
     "person add": (["--group", "1", "--label", "父"], nothing, "person_added"),
     "contact add": (["--person", "1", *SMS], nothing, "contact_added"),
     "contact ask": (["3", "--told-by", "長女"], two_way, "consent_asked"),

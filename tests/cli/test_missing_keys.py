@@ -47,6 +47,7 @@ NEEDS_KEYS = {
     "member add": ["--group", "1", "--email", "x@example.jp", "--role", "owner"],
     "member set": ["1", "--copies", "none"],
     "person add": ["--group", "1", "--label", "父", "--mode", "elderly"],
+    "person life": ["1", "pause"],
     "contact add": [*PERSON, "--channel", "sms", "--address", "090-0000-0002"],
     "contact ask": [*CONTACT, "--told-by", "長女"],
     "contact confirm": [*CONTACT, "--consent", "spoken", "--consent-by", "長女"],

@@ -10,6 +10,10 @@ import sys
 import time
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.databases import Server
 
 KEPT = Path(__file__).with_name("kept.toml")
 
@@ -21,6 +25,7 @@ def main() -> int:
     asked.add_argument("--kept", action="store_true", help="the failures of kept.toml")
     asked.add_argument("--days", type=int, default=1)
     asked.add_argument("--drawing", type=int, default=None, help="1: what a seed brought before restores")
+    asked.add_argument("--on", choices=("sqlite", "postgresql"), default="sqlite")
     asked.add_argument("--trace", action="store_true")
     asked.add_argument("--shrink", action="store_true")
     asked.add_argument("--minutes", type=float, help="go on with seed after seed for so long")
@@ -33,10 +38,15 @@ def main() -> int:
             [sys.executable, "-m", "tests.simulation", *sys.argv[1:]],
             {**os.environ, "PYTHONHASHSEED": "0"},
         )
-    return _live_through(given)
+    if given.on == "sqlite":
+        return _live_through(given, None)
+    from tests.simulation.runs import postgresql
+
+    with postgresql() as server:
+        return _live_through(given, server)
 
 
-def _live_through(given: argparse.Namespace) -> int:
+def _live_through(given: argparse.Namespace, server: "Server | None") -> int:
     from tests.simulation.runs import run
     from tests.simulation.scenario import NEWEST, as_toml, drawn, from_toml
     from tests.simulation.shrink import shrunk
@@ -52,7 +62,7 @@ def _live_through(given: argparse.Namespace) -> int:
     failed, seed, began = 0, first, time.process_time()
     while time.monotonic() < until if until is not None else seed <= last:
         scenario = drawn(seed, given.days, given.drawing or NEWEST)
-        result = run(scenario)
+        result = run(scenario, server)
         if given.trace:
             print("\n".join(result.trace))
         if given.digests or given.seed:

@@ -13,12 +13,12 @@ from sqlalchemy.exc import OperationalError
 from reminder.storage.db.schema import SchemaBuild
 from reminder.storage.db.session import Database
 
-# By the kind of a spell: SQLite's code, and whether reading fails too.
+# By the kind of a spell: SQLite's code and words, whether reading fails too, and the name of psycopg's error.
 _FAULTS = {
-    "full": (sqlite3.SQLITE_FULL, "database or disk is full", False),
-    "read_only": (sqlite3.SQLITE_READONLY, "attempt to write a readonly database", False),
-    "locked": (sqlite3.SQLITE_BUSY, "database is locked", False),
-    "away": (sqlite3.SQLITE_CANTOPEN, "unable to open database file", True),
+    "full": (sqlite3.SQLITE_FULL, "database or disk is full", False, "DiskFull"),
+    "read_only": (sqlite3.SQLITE_READONLY, "attempt to write a readonly database", False, "ReadOnlySqlTransaction"),
+    "locked": (sqlite3.SQLITE_BUSY, "database is locked", False, "LockNotAvailable"),
+    "away": (sqlite3.SQLITE_CANTOPEN, "unable to open database file", True, "AdminShutdown"),
 }
 
 
@@ -45,16 +45,16 @@ class Storage:
         kind = self._kind_now(process)
         if kind not in _FAULTS:
             return
-        code, said, hits_reading = _FAULTS[kind]
+        code, said, hits_reading, name = _FAULTS[kind]
         if why == "write" or hits_reading:
             failed: Exception
             if self.is_sqlite:
                 failed = sqlite3.OperationalError(said)
                 failed.sqlite_errorcode = code  # type: ignore[attr-defined]
             else:
-                import psycopg
+                from psycopg import errors
 
-                failed = psycopg.OperationalError(said)
+                failed = getattr(errors, name)(said)
             raise OperationalError(None if not self.is_sqlite else "BEGIN", None, failed)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.databases import Server
 from tests.simulation.scenario import Happening, Scenario, Somebody, as_toml, drawn, from_toml
 from tests.simulation.shrink import shrunk
 from tests.simulation.weather import Spell
@@ -39,6 +40,24 @@ def test_a_seed_lives_the_same_day_again_in_another_process(fifty: tuple[int, Se
 
     assert again[0] in fifty[1]
     assert again[0].startswith("seed 40: ")
+
+
+@pytest.mark.parametrize("seeds", ["7-9"])
+def test_a_seed_lives_the_same_day_on_postgresql(seeds: str, postgres: Server) -> None:
+    """Among them is one that restores a back-up, and one whose disk is full."""
+    del postgres
+    on_one, on_the_other = (
+        simulate("--seeds", seeds, "--digests", "--on", kind)[1][:-1] for kind in ("sqlite", "postgresql")
+    )
+
+    assert on_the_other == on_one
+
+
+def test_nothing_is_wrong_on_the_days_of_twenty_seeds_on_postgresql(postgres: Server) -> None:
+    del postgres
+    status, said = simulate("--seeds", "501-520", "--on", "postgresql")
+
+    assert status == 0, "\n".join(said)
 
 
 def test_nothing_is_wrong_on_the_days_of_five_hundred_seeds() -> None:

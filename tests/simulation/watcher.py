@@ -64,9 +64,9 @@ MESSAGES = (
 )
 CARDS = "SELECT id, created_at, expires_on, acknowledged_on, retired_at FROM cards ORDER BY id"
 CONTACTS = "SELECT id, created_at, state, address_index FROM contacts ORDER BY id"
-SPOKEN_OF = "SELECT message_id, person_id FROM mentions"
+SPOKEN_OF = "SELECT message_id, person_id FROM mentions ORDER BY message_id, person_id"
 CARD_OWNERS = """SELECT message_id, person_id FROM message_reminders
-JOIN reminders ON reminders.id = reminder_id JOIN cards ON cards.id = card_id"""
+JOIN reminders ON reminders.id = reminder_id JOIN cards ON cards.id = card_id ORDER BY message_id, person_id"""
 HANDED_TO_THE_OPERATOR = """SELECT person_id FROM promises JOIN reminders ON reminders.id = reminder_id
 JOIN cards ON cards.id = card_id WHERE promises.state = 'operator'"""
 AROUND = "SELECT person_id FROM contacts WHERE state = 'confirmed' AND (is_family OR member_id IS NOT NULL)"
@@ -258,7 +258,8 @@ class Watcher(logging.Handler):
 
     def _said_to_have_arrived(self, row: Row) -> None:
         taken = self.taken_of(row)
-        is_named = row.channel == "line" or not row.provider_id
+        # A mail that came back before its answer was heard has a name of our own.
+        is_named = row.channel == "line" or row.provider_id in (None, "", f"mail-{row.id}")
         is_its_own = is_named or row.provider_id in {name for one in taken for name in (one.sid, one.mail_id)}
         if not (taken and is_its_own) and not self._adopts(row):
             if not taken:

@@ -10,13 +10,14 @@ from sqlalchemy import select, update
 
 from reminder.domain.model.messages import MessageKind, MessageState
 from reminder.domain.model.people import Audience, ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.domain.model.person_states import PAUSE
 from reminder.storage.auth import accounts, api_tokens
 from reminder.storage.crypto.keyring import KeyRing, new_key, read_keys
 from reminder.storage.db.session import KEYS, Database, Tx
-from reminder.storage.db.tables import Base, Message, Promise
+from reminder.storage.db.tables import Base, Message, PersonLife, Promise
 from reminder.storage.outbox import queue
 from reminder.storage.outbox.queue import MessageDraft
-from reminder.storage.registry import card_lives, cards, contacts, groups, imports, people
+from reminder.storage.registry import card_lives, cards, contacts, groups, imports, people, person_lives
 from reminder.storage.reminders import promises, reminders
 from reminder.storage.reminders.reminders import StepKey
 
@@ -125,6 +126,10 @@ class Rows:
         found = card_lives.last_of(self.tx, card_id)
         assert found is not None
         return found.id
+
+    def whereabouts(self, person_id: int) -> int:
+        person_lives.move(self.tx, person_id, PAUSE, on=TODAY, now=NOW)
+        return self.tx.scalars(select(PersonLife.id).where(PersonLife.person_id == person_id)).one()
 
     def promise(self, reminder_id: int, addressee: str = "person", **more: Any) -> int:
         """A promise that a step is told by the end of today; `more` are its columns."""

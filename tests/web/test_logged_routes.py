@@ -135,6 +135,8 @@ def through_the_pages(do: Doing) -> None:
     do.at(act, f"/contacts/{new}/confirm", consent="spoken", consent_by="長女")
     for name in ("verify", "stop"):
         do.at(act, f"/contacts/{new}/{name}")
+    for name in ("pause", "return", "move_out", "step_back", "died", "step_back"):
+        do.at("POST /people/{person_id}/life", f"/people/{ids['person_id']}/life", act=name)
     do.at("POST /contacts/{contact_id}/erase", f"/contacts/{new}/erase")
     card = {"card": "0", "kind0": "passport", "expires0": "2028-03-31", "computed0": "", "label0": ""}
     for _ in range(2):
@@ -286,6 +288,10 @@ def by_programs(do: Doing) -> None:
     do.call("DELETE /api/v1/cards/{card_id}", f"/cards/{number}")
     do.call("POST /api/v1/contacts/{contact_id}/stop", f"/contacts/{contact}/stop")
     do.call("DELETE /api/v1/contacts/{contact_id}", f"/contacts/{contact}")
+    licence = {"kind": "driving_licence", "expires": "2028-03-31"}
+    do.call("POST /api/v1/people/{person_id}/cards", f"/people/{person}/cards", licence)
+    for act in ("pause", "return", "move_out", "step_back", "died"):
+        do.call("POST /api/v1/people/{person_id}/life", f"/people/{person}/life", {"act": act})
     do.call("DELETE /api/v1/people/{person_id}", f"/people/{person}")
     do.call("PATCH /api/v1/group", "/group", {"name": "田中の家"})
 

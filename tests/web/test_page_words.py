@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from reminder.domain.model.card_kinds import FirstAct
 from reminder.domain.model.card_states import CardState, EndReason
 from reminder.domain.model.channels import registered
 from reminder.domain.model.messages import MessageState
 from reminder.domain.model.people import ContactState, Language, Role
+from reminder.domain.model.person_states import PersonState
 from reminder.domain.parsing.replies import Consent, Intent
 from reminder.domain.rules.next_step import NextAct
 from reminder.errors import SettingsError
@@ -28,6 +30,8 @@ SOURCES = "\n".join(
 # What templates put together of a word and a value.
 BUILT = {
     "next": list(NextAct),
+    "next_open": ["last", "first"],
+    "first_act": list(FirstAct),
     "reach": list(MessageState),
     "answer": ["none", *Intent, *Consent],
     "channel": list(registered()),
@@ -35,6 +39,7 @@ BUILT = {
     "unheard": [state for state in ContactState if state is not ContactState.CONFIRMED],
     "role": list(Role),
     "life_state": list(CardState),
+    "person_state": list(PersonState),
     "end_reason": list(EndReason),
 }
 

@@ -299,6 +299,9 @@ QUEUES_OF_JOBS: Mapping[str, frozenset[str] | None] = {
     "notified": frozenset({set_aside.NOTICES}),
     "limits_told": frozenset({set_aside.LIMITS}),
     "digests": frozenset({set_aside.DIGESTS}),
+    "canaries": None,  # their address is not opened where it cannot be
+    "balanced": None,  # it reads states alone
+    "balance_mailed": None,
     "deleted": None,
 }
 

@@ -17,7 +17,7 @@ from reminder.domain.rules.recipients import Recipient, choose_recipients
 from reminder.domain.rules.schedule_model import CardDates
 from reminder.planning.reports.status import need
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.registry import card_lives, cards, contacts, people
+from reminder.storage.registry import card_lives, cards, contacts, people, person_lives
 from reminder.storage.registry.cards import CardBrief
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonBrief
@@ -73,7 +73,8 @@ class GroupOverview:
 def group_overview(uow: UnitOfWork, group: GroupView) -> GroupOverview:
     """Return the overview of the group as of today."""
     today = uow.today
-    everyone = {person.id: person for person in people.brief_of_group(uow.tx, group.id)}
+    gone = {one.person_id for one in person_lives.of_group(uow.tx, group.id).values() if one.state.has_gone}
+    everyone = {person.id: person for person in people.brief_of_group(uow.tx, group.id) if person.id not in gone}
     # A card of a kind that config/ no longer has is left out; the log names it every day.
     found = [
         card

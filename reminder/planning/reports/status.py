@@ -13,7 +13,7 @@ from reminder.domain.rules.schedule_model import CardDates
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queries
 from reminder.storage.outbox.queries import EarlierMessage
-from reminder.storage.registry import card_lives, cards, contacts, people
+from reminder.storage.registry import card_lives, cards, contacts, people, person_lives
 from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
@@ -91,6 +91,10 @@ def group_status(
     """
     tx, rules, today = uow.tx, uow.rules, uow.today
     everyone = people.of_group(tx, group.id) if only is None else people.some(tx, group.id, only)
+    if only is None:
+        # Who has moved out or died is in no list; their own page shows them still.
+        gone = {one.person_id for one in person_lives.of_group(tx, group.id).values() if one.state.has_gone}
+        everyone = [person for person in everyone if person.id not in gone]
     of_person: dict[int, list[CardView]] = {person.id: [] for person in everyone}
     takers: dict[int, int | None] = {}
     # A card of a kind that config/ no longer has is left out; the log names it every day.

@@ -70,6 +70,7 @@ SCOPES = {
     AccessScope.MONITORING: (
         "activity_log",
         "assignments",
+        "card_lives",
         "cards",
         "contacts",
         "group_holds",
@@ -79,6 +80,7 @@ SCOPES = {
         "messages",
         "notices",
         "people",
+        "person_lives",
         "promises",
         "receipts",
         "replies",

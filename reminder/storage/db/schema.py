@@ -76,6 +76,7 @@ def move(database: Database, command: Callable[[Config, str], None], version: st
         command(config, version)
 
 
+@cache
 def is_before(version: str, other: str) -> bool:
     """Return whether a known version is older than another one."""
     older = ScriptDirectory.from_config(_config()).iterate_revisions(other, "base")
@@ -190,8 +191,9 @@ def require_newest(database: Database) -> None:
     raise DatabaseNotReadyError("database_behind" if at is None or at in _known() else "database_ahead")
 
 
-def _known() -> set[str]:
-    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 def differences(database: Database) -> list[object]:

@@ -36,6 +36,7 @@ from reminder.domain.model.imports import ImportState, RowEffect, RowStatus
 from reminder.domain.model.messages import MessageKind, MessageState, ReminderState
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import Audience, ConsentHow, ContactState, Copies, GroupKind, Mode, Role, StoppedBy
+from reminder.domain.model.person_states import PersonState
 from reminder.domain.model.promise_states import PromiseState
 from reminder.domain.parsing.replies import Intent
 from reminder.storage.crypto.keyring import Place, SealedValue
@@ -225,6 +226,23 @@ class Person(Base):
     language: Mapped[str] = mapped_column(String(10))
     insurance: Mapped[bool]  # uses the card as a health-insurance card
     created_at: Mapped[datetime]
+
+
+class PersonLife(Base):
+    """Where a person is, of whom somebody has said that they are away, have moved out or died.
+
+    `until`: the last day of a pause. `before`: what the row was before the last act, which can be taken back until a
+    day after `changed_at`.
+    """
+
+    __tablename__ = "person_lives"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), unique=True)
+    state: Mapped[PersonState] = mapped_column(EnumText(PersonState, 12))
+    since: Mapped[date]
+    until: Mapped[date | None]
+    changed_at: Mapped[datetime]
+    before: Mapped[dict[str, Any] | None]
 
 
 class Contact(Base):

@@ -8,16 +8,18 @@ from reminder.domain.model.card_states import CARD_STATES
 from reminder.domain.model.imports import IMPORT_STATES
 from reminder.domain.model.messages import MESSAGE_STATES, REMINDER_STATES
 from reminder.domain.model.people import CONTACT_STATES
+from reminder.domain.model.person_states import PERSON_STATES
 from reminder.domain.model.promise_states import PROMISE_STATES
 from reminder.domain.model.state_machine import Move, State, StateMachine
-from reminder.storage.db.tables import CardLife, Contact, Import, Message, Promise, Reminder
+from reminder.storage.db.tables import CardLife, Contact, Import, Message, PersonLife, Promise, Reminder
 
-_TABLES: dict[str, type[CardLife | Contact | Import | Message | Promise | Reminder]] = {
+_TABLES: dict[str, type[CardLife | Contact | Import | Message | PersonLife | Promise | Reminder]] = {
     MESSAGE_STATES.name: Message,
     REMINDER_STATES.name: Reminder,
     PROMISE_STATES.name: Promise,
     CONTACT_STATES.name: Contact,
     CARD_STATES.name: CardLife,
+    PERSON_STATES.name: PersonLife,
     IMPORT_STATES.name: Import,
 }
 

@@ -33,6 +33,7 @@ from reminder.storage.db.tables import (
     MessageReminder,
     Notice,
     Person,
+    PersonLife,
     Promise,
     Reminder,
     Reply,
@@ -147,6 +148,11 @@ def assignments(tx: Session, card_ids: Collection[int]) -> Mapping[int, list[Row
 def card_lives(tx: Session, card_ids: Collection[int]) -> Mapping[int, list[Row]]:
     """Return what was done for each end of these cards, by card."""
     return _by("card_id", _rows(tx, CardLife, among(CardLife.card_id, card_ids)))
+
+
+def person_lives(tx: Session, person_ids: Collection[int]) -> Mapping[int, list[Row]]:
+    """Return where these persons are, by person."""
+    return _by("person_id", _rows(tx, PersonLife, among(PersonLife.person_id, person_ids)))
 
 
 def notices(tx: Session, person_ids: Collection[int]) -> Mapping[int, list[Row]]:

@@ -27,12 +27,13 @@ from reminder.domain.model.people import (
     StoppedBy,
     stops_lifted,
 )
+from reminder.domain.model.person_states import GONE
 from reminder.domain.rules.recipients import Recipient
 from reminder.storage.crypto.address_index import address_index_of, address_indexes
 from reminder.storage.crypto.keyring import KeyRing, new_row_token
 from reminder.storage.db import row_security, sealing
 from reminder.storage.db.statements import add_many, among, each, ids_param, in_batches
-from reminder.storage.db.tables import CONTACT_ADDRESS, CONTACTS, Contact, Member, Message, Person
+from reminder.storage.db.tables import CONTACT_ADDRESS, CONTACTS, Contact, Member, Message, Person, PersonLife
 from reminder.storage.db.transitions import transition
 from reminder.storage.registry import consents
 
@@ -631,7 +632,9 @@ class UnverifiedContact:
 
 
 _verified_at = func.coalesce(Contact.reached_at, Contact.created_at)
-_IS_UNVERIFIED = and_(Contact.state == ContactState.CONFIRMED, _verified_at < bindparam("before"))
+# Nobody is greeted in place of who has moved out or died.
+_HAS_GONE = exists().where(PersonLife.person_id == Contact.person_id, PersonLife.state.in_(GONE))
+_IS_UNVERIFIED = and_(Contact.state == ContactState.CONFIRMED, _verified_at < bindparam("before"), ~_HAS_GONE)
 _UNVERIFIED_IDS = select(Contact.id).where(_IS_UNVERIFIED).order_by(_verified_at, Contact.id).limit(bindparam("limit"))
 _UNVERIFIED = (
     select(

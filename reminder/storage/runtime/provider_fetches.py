@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import case, or_, select, update
+from sqlalchemy import bindparam, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.people import ChannelName
@@ -41,6 +41,8 @@ _COLUMNS = (
     ProviderFetch.tried_at,
     ProviderFetch.failure,
 )
+# Built once: a worker asks it every few seconds.
+_OF = select(*_COLUMNS).where(ProviderFetch.channel == bindparam("channel"))
 
 
 def want(tx: Session, channels: Collection[ChannelName], since: datetime) -> None:
@@ -54,7 +56,7 @@ def want(tx: Session, channels: Collection[ChannelName], since: datetime) -> Non
 
 def of(tx: Session, channel: ChannelName) -> FetchView:
     """Return how far the list of a channel has been read."""
-    row = tx.execute(select(*_COLUMNS).where(ProviderFetch.channel == channel)).one_or_none()
+    row = tx.connection().execute(_OF, {"channel": channel}).one_or_none()
     return FetchView(channel) if row is None else FetchView(channel, *row[1:])
 
 

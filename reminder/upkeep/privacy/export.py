@@ -127,7 +127,7 @@ def _whole(tx: Tx, keys: KeyRing, kind_name: Callable[[Row], str], people: Seque
     reminders, assignments = export.reminders(tx, card_ids), export.assignments(tx, card_ids)
     lives = export.card_lives(tx, card_ids)
     promises = export.promises(tx, _ids(chain(*reminders.values())))
-    notices = export.notices(tx, ids)
+    notices, whereabouts = export.notices(tx, ids), export.person_lives(tx, ids)
     for person in people:
         whose = person["id"]
         yield {
@@ -147,6 +147,7 @@ def _whole(tx: Tx, keys: KeyRing, kind_name: Callable[[Row], str], people: Seque
                 for card in cards.get(whose, [])
             ],
             "notices": notices.get(whose, []),
+            "whereabouts": whereabouts.get(whose, []),
         }
 
 

@@ -1,19 +1,23 @@
 """Persons in the API: the owners of cards."""
 
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
 from reminder.domain.model.people import Mode
-from reminder.enrolment import register
+from reminder.domain.model.person_states import HERE, PersonState
+from reminder.enrolment import person_acts, register
+from reminder.enrolment.person_acts import PersonAct
 from reminder.enrolment.register import PersonChanges
 from reminder.storage.auth import authorized
-from reminder.storage.registry import people
+from reminder.storage.db.unit_of_work import UnitOfWork
+from reminder.storage.registry import people, person_lives
 from reminder.storage.registry.people import PersonView
 from reminder.upkeep.privacy import erasure
-from reminder.web.api.operation import PREFIX, Changes, Operation, Owns, Sees
-from reminder.web.api.shapes import GUARDED, Id, In, Listed, Out, Paged, part
+from reminder.web.api.operation import PREFIX, Caller, Changes, Operation, Owns, Sees
+from reminder.web.api.shapes import GUARDED, Id, In, Instant, Listed, Out, Paged, TypedDate, part
 from reminder.web.declared import declares
 
 router = APIRouter(prefix=PREFIX, tags=["people"], route_class=Operation)
@@ -81,6 +85,24 @@ class PersonOut(Out):
     insurance: bool
 
 
+class PersonActIn(In):
+    """Where a person is; `until`: the last day of a pause, if it is known."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"act": "pause", "until": "2027-02-10"}]})
+    act: Annotated[PersonAct, Field(strict=False)]
+    until: TypedDate | None = None
+
+
+class PersonLifeOut(Out):
+    """Where a person is. `taken_back_until`: until when `step_back` undoes the last act."""
+
+    person_id: int
+    state: PersonState
+    since: date | None
+    until: date | None
+    taken_back_until: Instant | None
+
+
 @router.get("/people")
 def list_people(caller: Sees, page: Paged) -> Listed[PersonOut]:
     """List the persons of the group."""
@@ -132,6 +154,44 @@ def change_person(caller: Changes, person_id: Id, given: PersonChange) -> Person
             named["language"] = uow.rules.language(named["language"])
         register.edit_person(uow, person_id=person_id, changes=PersonChanges(**named), by=caller.who.member_id)
         return shown(authorized.person(uow.tx, caller.who, person_id))
+
+
+@router.get("/people/{person_id}/life")
+def get_person_life(caller: Sees, person_id: Id) -> PersonLifeOut:
+    """Get where a person is: here, away for a time, moved out, or dead."""
+    with caller.reading() as uow:
+        return _life(uow, caller, person_id)
+
+
+@router.post("/people/{person_id}/life")
+@declares(
+    logs=[
+        *("person_pause", "person_return", "person_move_out", "person_died", "person_step_back"),
+        *("card_retired", "card_taken_back"),
+    ]
+)
+def act_on_person(caller: Changes, person_id: Id, given: PersonActIn) -> PersonLifeOut:
+    """Record that a person is away or back, has moved out or died: then their cards are retired, and nothing is told.
+
+    `step_back` undoes the last act within 24 hours, with the cards that it retired.
+    """
+    with caller.writing() as uow:
+        authorized.person(uow.tx, caller.who, person_id)
+        person_acts.act_on_person(uow, person_id=person_id, act=given.act, until=given.until, by=caller.who.member_id)
+        return _life(uow, caller, person_id)
+
+
+def _life(uow: UnitOfWork, caller: Caller, person_id: int) -> PersonLifeOut:
+    authorized.person(uow.tx, caller.who, person_id)
+    life = person_lives.of_people(uow.tx, [person_id]).get(person_id)
+    where = HERE if life is None else life.where
+    return PersonLifeOut(
+        person_id=person_id,
+        state=where.state,
+        since=where.since,
+        until=where.until,
+        taken_back_until=person_acts.taken_back_until(life, uow.now),
+    )
 
 
 @router.delete("/people/{person_id}", status_code=204)

@@ -27,6 +27,7 @@ from reminder.web.drawing import card_pictures
 from reminder.web.pages.people import planned
 from reminder.web.support.authorization import Anyone, Changes, Filled, OpenApp, Owns, Sees
 from reminder.web.support.confirmation import Confirmed
+from reminder.web.support.day_fields import day_text
 from reminder.web.support.rendering import both_calendars, go, kept, page, problem_of, typed, words_of
 from reminder.wiring import App
 
@@ -42,8 +43,6 @@ FIRST_KINDS = (
     "driving_licence",
     "residence_card",
 )
-# The parts of a typed day, and how they are joined; the year's field also takes a whole date that was pasted.
-_ERAS = ("西暦", "令和", "平成", "昭和")
 
 
 @router.get("/people/{person_id}/cards/new")
@@ -107,16 +106,6 @@ def read_date(request: Request, app: OpenApp, _found: Anyone) -> HTMLResponse:
         except DateError:
             said = ""
     return HTMLResponse(str(Markup.escape(said)))
-
-
-def day_text(fields: Mapping[str, object], name: str) -> str:
-    """Return the parts of a typed day as one text for the date parser; "" if nothing was typed."""
-    era, year, month, day = (
-        str(fields.get(f"{name}_{part}") or "").strip() for part in ("era", "year", "month", "day")
-    )
-    if not (month or day) and not year.isdecimal():
-        return year
-    return f"{era if era in _ERAS[1:] else ''}{year}年{month}月{day}日"
 
 
 def _new_card(form: FormData, kind: str) -> NewCard:

@@ -10,7 +10,9 @@ from markupsafe import Markup
 from reminder.clock import japan_date
 from reminder.domain.model.access import Actor
 from reminder.domain.model.people import Audience, GroupKind, Mode
-from reminder.enrolment import register
+from reminder.domain.model.person_states import HERE
+from reminder.enrolment import person_acts, register
+from reminder.enrolment.person_acts import PersonAct
 from reminder.enrolment.register import PersonChanges
 from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.planning.forecast import Forecast, ForecastCard, forecasts
@@ -18,7 +20,7 @@ from reminder.planning.reports.status import group_status
 from reminder.storage.auth import authorized
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queries
-from reminder.storage.registry import contacts, groups
+from reminder.storage.registry import contacts, groups, person_lives
 from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.contacts import ContactView
 from reminder.storage.registry.people import PersonView
@@ -28,6 +30,7 @@ from reminder.web.declared import Asks, declares, page_router
 from reminder.web.drawing import timeline
 from reminder.web.support.authorization import Changes, Filled, OpenApp, Owns, Sees
 from reminder.web.support.confirmation import Confirmed
+from reminder.web.support.day_fields import day_text
 from reminder.web.support.rendering import go, kept, page, problem_of, typed, unsafe_words_of, words_of
 from reminder.wiring import App
 
@@ -204,6 +207,59 @@ def edit_person(request: Request, app: OpenApp, who: Changes, person_id: int, fo
     except RefusedInputError as refused:
         return _person_again(request, app, who, kept(form), person_id, refused)
     return go(f"/people/{person_id}")
+
+
+@router.get("/people/{person_id}/life")
+def ask_where(request: Request, app: OpenApp, who: Changes, person_id: int) -> Response:
+    """Show where the person is, with the acts that can be recorded or taken back."""
+    return _life_page(request, app, who, person_id, {})
+
+
+def _life_page(
+    request: Request,
+    app: App,
+    who: Actor,
+    person_id: int,
+    shown: Mapping[str, str],
+    refused: RefusedInputError | None = None,
+) -> HTMLResponse:
+    with app.reading() as uow:
+        person = authorized.person(uow.tx, who, person_id)
+        life = person_lives.of_people(uow.tx, [person_id]).get(person_id)
+        until = person_acts.taken_back_until(life, uow.now)
+    return page(
+        request,
+        app,
+        "person_life.html",
+        status=422 if refused else 200,
+        person=person,
+        where=HERE if life is None else life.where,
+        until=until,
+        typed=shown,
+        problems=[problem_of(request, app, refused)] if refused else (),
+    )
+
+
+@router.post("/people/{person_id}/life")
+@declares(
+    logs=[
+        *("person_pause", "person_return", "person_move_out", "person_died", "person_step_back"),
+        *("card_retired", "card_taken_back"),
+    ]
+)
+def record_where(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
+    """Record where the person is, or take the last act back; `act`: of PersonAct."""
+    act = typed(form, "act")
+    try:
+        if act not in list(PersonAct):
+            raise RefusedInputError("nothing_chosen")
+        day = day_text(form, "until") if act == PersonAct.PAUSE else ""
+        with app.writing() as uow:
+            authorized.person(uow.tx, who, person_id)
+            person_acts.act_on_person(uow, person_id=person_id, act=PersonAct(act), until=day or None, by=who.member_id)
+    except RefusedInputError as refused:
+        return _life_page(request, app, who, person_id, kept(form), refused)
+    return go(f"/people/{person_id}/life")
 
 
 @router.get("/people/{person_id}/erase")

@@ -109,6 +109,7 @@ def page(request: Request, app: App, template: str, *, status: int = 200, **valu
         "now": app.clock.now(),
         "operator": app.settings.operator or of_kinds.word("operator"),
         "kind_name": lambda card: card.label or _kind(app, words, card.kind),
+        "kind_of": lambda card: app.rules.kinds[card.kind],
         "kind_names": {kind: _kind(app, words, kind) for kind in app.rules.kinds},
         "called": lambda label: furigana(carers_word(label, of_kinds.in_mail)),
         "day": lambda day: _near_day(of_kinds, day, japan_date(app.clock.now())),

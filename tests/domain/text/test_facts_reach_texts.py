@@ -188,3 +188,20 @@ def test_a_carer_s_mail_before_the_end_says_what_stops(kind: str, language: Lang
     stops = WORDING.of(language).in_mail.kinds[kind]["stops"]
 
     assert [text for text in texts if stops in text]
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_who_acts_for_somebody_over_75_is_told_two_months_before_that_the_paper_may_have_to_be_applied_for(
+    mode: Mode,
+) -> None:
+    end = date(2027, 7, 31)
+    kind = KINDS["shikaku_kakuninsho_75plus"].on(end)
+    dates = schedule.dates_of(kind, end, insurance=True, card_grace=True)
+    plan = schedule.plan(SCHEDULES.of(mode, kind), dates, mode)
+    first = plan[0]
+    reader = Reader(sorted(first.audiences)[0], TEXT, Language.JAPANESE, mode, "花子", office="市役所", from_="田中家")
+
+    told = ReminderContent(kind.key, end, step=text_at(first, plan), last_counter_day=end, grace_ends_on=None)
+
+    assert (end - first.on).days >= 58
+    assert "84歳以下でマイナ保険証の方は、申請がないと" in COMPOSER.reminder([told], reader).text

@@ -6,7 +6,7 @@ import pytest
 
 from reminder.domain.model.messages import CANCEL, MESSAGE_STATES, MessageState
 from reminder.domain.model.state_machine import Move, StateMachine
-from reminder.storage.db.tables import CardLife, Contact, Import, Message, Promise, Reminder
+from reminder.storage.db.tables import CardLife, Contact, Import, Message, PersonLife, Promise, Reminder
 from reminder.storage.db.transitions import staying, transition
 from tests.states import MACHINES
 from tests.storage.conftest import NOW, Rows
@@ -32,6 +32,7 @@ def test_only_rows_in_a_state_that_the_move_leaves_are_moved(
         "reminder": (Reminder, rows.reminder(card)),
         "contact": (Contact, phone),
         "card": (CardLife, rows.life(card)),
+        "person": (PersonLife, rows.whereabouts(person)),
         "promise": (Promise, rows.promise(rows.reminder(card))),
         "import": (Import, rows.sheet_import(group)),
     }[machine.name]

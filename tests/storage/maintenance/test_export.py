@@ -55,6 +55,8 @@ def test_a_group_takes_along_what_belongs_to_it_and_nothing_of_another(rows: Row
     assert [row["card_id"] for row in export.reminders(rows.tx, [card])[card]] == [card]
     assert [row["contact_id"] for row in export.assignments(rows.tx, [card])[card]] == [phone]
     rows.life(card)
+    rows.whereabouts(person)
+    assert [row["state"] for row in export.person_lives(rows.tx, [person])[person]] == ["paused"]
     assert [row["state"] for row in export.card_lives(rows.tx, [card])[card]] == ["open"]
     (reminder,) = rows.column(Reminder.id)
     promise = rows.promise(reminder)
