@@ -146,7 +146,7 @@ def test_every_message_is_made_by_the_composer() -> None:
     }
     # The first two turn the script of a call into its stored form.
     assert composed_at <= {"planning/daily_plan.py", "enrolment/consent.py"} | {
-        f"domain/text/{name}.py" for name in ("composer", "sms", "email", "digest")
+        f"domain/text/{name}.py" for name in ("composer", "sms", "email", "digest", "balances")
     }
 
 

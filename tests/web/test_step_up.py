@@ -95,6 +95,8 @@ DOES_NOT_ASK = {
             "POST /people/{person_id}/cards",
             "POST /cards/{card_id}/renew",
             "POST /cards/{card_id}/{act}",
+            "POST /cards/{card_id}/life",
+            "POST /people/{person_id}/life",
             "POST /months/act",
             "POST /months/renew",
             "POST /imports",
