@@ -1,7 +1,9 @@
 """The web application: its routes, the headers of every answer, and how refusals are shown."""
 
+import logging
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
 
 from fastapi import FastAPI, Request
@@ -26,11 +28,13 @@ from reminder.errors import (
     TooManyRequestsError,
 )
 from reminder.guard.numbers import LooksLike, forbidden_in_running_text
+from reminder.storage.auth.sessions import SignedIn
 from reminder.storage.crypto import references
 from reminder.storage.crypto.keyring import TOKEN_LETTERS
 from reminder.upkeep.health import RecentHealth
 from reminder.web import api, webhooks
 from reminder.web.api import imports
+from reminder.web.api.operation import Caller
 from reminder.web.pages import (
     cards,
     city_visits,
@@ -67,6 +71,8 @@ from reminder.web.support.rendering import go, language_of, local_path, page, wi
 from reminder.web.support.security_headers import headers_of
 from reminder.web.support.sheet_bodies import SHEET_BODY, SheetBodies, SheetBody
 from reminder.wiring import App
+
+log = logging.getLogger(__name__)
 
 PROBLEM = "application/problem+json"
 LONGEST_BODY = 64 * 1024
@@ -185,6 +191,8 @@ class RequestGuard:
         if cause is not None:
             counted: RefusedRequests = scope["app"].state.refused_requests
             counted.count(cause)
+        if status in _REFUSED_ACCESS and (who := _named_in(scope)):
+            _log_refused_access(scope, status, who, code)
 
     def _too_long(self, scope: Scope) -> Response | None:
         """Return the refusal of a head that is too long. Of a long header not even the language is read."""
@@ -362,6 +370,29 @@ async def _broke(request: Request, _raised: Exception) -> Response:
     if request.url.path.startswith(WEBHOOKS):
         _note_missed(request.app)
     return problem(request, KigenError("failure"), headers=headers_of(request.app.state.app.settings))
+
+
+_REFUSED_ACCESS = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+
+
+def _named_in(scope: Scope) -> str:
+    """Return who asked, in the words of the log; "" for somebody who is not signed in."""
+    state = scope.get("state", {})
+    signed_in: SignedIn | None = state.get("signed_in")
+    caller: Caller | None = state.get("caller")
+    if caller is not None:
+        return f"program {caller.token_id}"
+    return "" if signed_in is None else f"account {signed_in.account_id}"
+
+
+def _log_refused_access(scope: Scope, status: int, who: str, code: str) -> None:
+    """Say who was refused what: by its role, or a row that does not exist or belongs to another group.
+
+    The address of a route and not of the request: what somebody typed is in no log.
+    """
+    path = getattr(scope.get("route"), "path", "")
+    if status == HTTPStatus.FORBIDDEN or "{" in path or code == NotFoundError.code:
+        log.warning("access refused (%s): %s, %s %s", code or status, who, scope["method"], path)
 
 
 def _note_missed(web: FastAPI) -> None:

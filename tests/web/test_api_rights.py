@@ -71,7 +71,9 @@ MOTHERS = {"person_id": 1, "contact_id": 4, "card_id": 1, "import_id": 1}
 
 
 @pytest.mark.parametrize("contact", [1, 4], ids=["of a member", "of a person"])
-def test_what_is_another_groups_is_not_found_and_nothing_happens_to_it(town: Town, contact: int) -> None:
+def test_what_is_another_groups_is_not_found_and_nothing_happens_to_it(
+    town: Town, contact: int, caplog: pytest.LogCaptureFixture
+) -> None:
     before = town.rows()
 
     for operation in WITH_AN_ID:
@@ -79,6 +81,7 @@ def test_what_is_another_groups_is_not_found_and_nothing_happens_to_it(town: Tow
 
         assert found == (404, "not_found"), operation.id
         assert town.rows() == before, operation.id
+        assert "access refused (not_found): program " in caplog.messages[-1], operation.id
 
 
 @pytest.mark.parametrize(

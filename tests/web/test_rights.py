@@ -38,6 +38,10 @@ OPEN = {
 }
 # A passkey's answers come as JSON, which no form of another page can send.
 JSON = {f"{of}{more}" for of in ("/passkey", "/sign-in/passkey", "/confirm/passkey") for more in ("", "/options")}
+# Who was refused what, by the address of the route: no id and nothing that was typed.
+REFUSED_LINE = (
+    r"access refused \((?:role_too_small|page_not_found|not_found)\): account \d+, ((?:GET|POST) /[a-z/{}_.-]*)"
+)
 ACTS = {
     "/contacts/{contact_id}/{act}": ("confirm", "stop", "ask", "test-call", "verify", "erase"),
     "/cards/{card_id}/{act}": ("acknowledge", "reopen", "assign", "retire"),
@@ -125,6 +129,14 @@ def ask(browser: Browser, door: Door, address: str) -> int:
     ).status
 
 
+def refused_in(caplog: pytest.LogCaptureFixture) -> set[str]:
+    """The methods and routes of the refused access that the log tells of."""
+    lines = [line for line in caplog.messages if line.startswith("access refused")]
+    found = [re.fullmatch(REFUSED_LINE, line) for line in lines]
+    assert all(found), lines
+    return {one[1] for one in found if one}
+
+
 def test_every_route_names_who_may_come_in(town: Town) -> None:
     without = {door.path for door in doors(create_web(town.village.app, local_pages=True)) if not door.rule}
 
@@ -152,33 +164,37 @@ def test_nothing_acts_on_a_look(town: Town) -> None:
     assert everything(town.village) == before
 
 
-def test_what_is_not_theirs_is_not_found_by_a_stranger(town: Town) -> None:
+def test_what_is_not_theirs_is_not_found_by_a_stranger(town: Town, caplog: pytest.LogCaptureFixture) -> None:
     before = everything(town.village)
-    tried, answers = 0, {}
+    tried, answers, refused = 0, {}, set()
 
     for door in doors(create_web(town.village.app, local_pages=False)):
         if door.rule in ("right", "signed in"):
             for address in addresses(door, town.ids):
                 tried += 1
+                refused.add(f"{door.method} {door.path}")
                 answers[f"{door.method} {address}"] = ask(town.stranger, door, address)
 
     assert {address: status for address, status in answers.items() if status != 404} == {}
     assert tried > 30
+    assert refused_in(caplog) == refused
     assert everything(town.village) == before
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.EDITOR])
-def test_nobody_does_what_their_role_does_not_allow(town: Town, role: Role) -> None:
+def test_nobody_does_what_their_role_does_not_allow(town: Town, role: Role, caplog: pytest.LogCaptureFixture) -> None:
     before = everything(town.village)
     browser = town.members[role]
-    answers = {}
+    answers, refused = {}, set()
 
     for door in doors(create_web(town.village.app, local_pages=False)):
         if door.rule == "right" and door.right not in RIGHTS[role]:
+            refused.add(f"{door.method} {door.path}")
             for address in addresses(door, town.ids) or [door.path]:
                 answers[f"{door.method} {address}"] = ask(browser, door, address)
 
     assert {address: status for address, status in answers.items() if status != 403} == {}
+    assert refused_in(caplog) == refused
     assert len(answers) > (10 if role is Role.EDITOR else 30)
     assert everything(town.village) == before
 
@@ -246,6 +262,16 @@ def test_a_viewer_changes_nothing_but_what_is_their_own(town: Town) -> None:
         "/settings/calendar/{feed_id}",
         "/visits.xlsx",
     }
+
+
+def test_a_look_at_what_was_never_there_and_a_strangers_request_are_no_refused_access(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    town.members[Role.OWNER].get("/no-such-page")
+    Browser(town.village).get("/no-such-page")
+    Browser(town.village).get("/stop/nobody")
+
+    assert [line for line in caplog.messages if line.startswith("access refused")] == []
 
 
 @pytest.mark.parametrize("path", ["/", "/people/1", "/people/new", "/settings", "/cards/1"])

@@ -76,6 +76,10 @@ class Level(IntEnum):
     REFUSE = 3
 
 
+# Findings of the reader: what a spreadsheet computes is not read. In a column that is not used they do no harm.
+FORMULA, CELL_ERROR = "formula", "cell_error"
+
+
 @dataclass(frozen=True)
 class Finding:
     """A finding about a row.

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from dateutil.relativedelta import relativedelta
 
-from reminder.domain.model.imports import CARD, Finding, Level
+from reminder.domain.model.imports import CARD, FORMULA, Finding, Level
 from reminder.domain.model.people import ChannelName, ConsentHow, Mode
 from reminder.domain.parsing import addresses, dates
 from reminder.errors import DateError, RefusedInputError
@@ -122,7 +122,7 @@ class _Row:
             self._say("name_missing", Level.REFUSE)
             return ""
         if _is_formula(cell.text):
-            self._say("formula", Level.REFUSE, cell)
+            self._say(FORMULA, Level.REFUSE, cell)
             return ""
         text = _one_line(cell.text)
         if len(text) > LONGEST_LABEL:
@@ -143,7 +143,7 @@ class _Row:
         if cell is None:
             return None
         if _is_formula(cell.text):
-            self._say("formula", Level.REFUSE, cell)
+            self._say(FORMULA, Level.REFUSE, cell)
             return None
         return self._label("ref" if field == "reference" else field, _one_line(cell.text), cell, most_digits) or None
 

@@ -7,6 +7,8 @@ from difflib import SequenceMatcher
 
 from reminder.domain.model.imports import (
     CARD,
+    CELL_ERROR,
+    FORMULA,
     ColumnMapping,
     Finding,
     Level,
@@ -44,8 +46,8 @@ def read_row(mapping: ColumnMapping, row: ImportRowView, today: date) -> ReadRow
     """Return what a row says, read by this mapping. `today`: the date in Japan."""
     fields = mapping.by_place
     cells = {fields[place]: RowCell(place, text) for place, text in row.cells.items() if place in fields}
-    # A formula in an unused column does no harm.
-    known = [one for one in row.reader_findings if one.code != "formula" or one.place in fields]
+    # In an unused column they do no harm.
+    known = [one for one in row.reader_findings if one.code not in (FORMULA, CELL_ERROR) or one.place in fields]
     resident, findings = read_resident(cells, mapping.fields, known, today)
     return ReadRow(row, resident, findings)
 

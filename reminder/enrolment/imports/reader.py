@@ -8,13 +8,14 @@ import codecs
 import csv
 import io
 import math
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 
-from reminder.domain.model.imports import CARD, ColumnUse, Finding, ImportColumn, Level
+from reminder.domain.model.imports import CARD, CELL_ERROR, FORMULA, ColumnUse, Finding, ImportColumn, Level
 from reminder.domain.parsing import dates
 from reminder.domain.parsing.column_headings import BORN, NOTES, ColumnHeadings
 from reminder.enrolment.imports import xlsx
@@ -31,6 +32,8 @@ LONGEST_NOTES = 1_000
 # Titles, notes and empty rows may come before the headings.
 LOOKED_THROUGH = 30
 _PIECE = 1 << 16
+# So many # and nothing else are what a sheet saves as text for a value that its column was too narrow for.
+NARROW = 3
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class SheetRow:
     """A row of a sheet as it was read.
 
     `number` as a spreadsheet counts rows. `cells`: those that hold anything, by place; none of a refused or discarded
-    column, no formula and no number. `findings`: what only the reader can see: a number, a formula, a hidden row.
+    column, no formula, no error value and no number. `findings`: what only the reader can see: these, a hidden row.
     `is_total`: a sum, which is no resident.
     """
 
@@ -193,13 +196,13 @@ def _sheet(table: xlsx.SheetTable, headings: ColumnHeadings) -> ResidentSheet:
 
 
 def _held(table: xlsx.SheetTable) -> Iterator[tuple[int, Sequence[object]]]:
-    """Yield the rows that hold anything with their numbers, also if that is a formula without a computed value."""
-    with_formulas = {number for number, flags in table.flags.items() if flags.formulas}
+    """Yield the rows that hold anything with their numbers, also if that is a formula or an error value."""
+    flagged = {number for number, flags in table.flags.items() if flags.holds_anything}
     number = 0
     for number, record in enumerate(table.records(), 1):
-        if number in with_formulas or any(map(_holds, record)):
+        if number in flagged or any(map(_holds, record)):
             yield number, record
-    yield from ((beyond, ()) for beyond in sorted(with_formulas) if beyond > number)
+    yield from ((beyond, ()) for beyond in sorted(flagged) if beyond > number)
 
 
 def _without_end(cells: list[str]) -> list[str]:
@@ -330,7 +333,7 @@ def _reading(column: ImportColumn) -> _Reading | None:
 
 def _rows(table: xlsx.SheetTable, columns: Sequence[ImportColumn], headings_end: int) -> Iterator[SheetRow]:
     read = [reading for column in columns if (reading := _reading(column)) is not None]
-    no_flags = xlsx.RowFlags(frozenset(), is_hidden=False)
+    no_flags = xlsx.RowFlags()
     shared = {
         (range_.first_row, range_.first_column): range_.last_row
         for range_ in table.merged
@@ -352,6 +355,26 @@ def _rows(table: xlsx.SheetTable, columns: Sequence[ImportColumn], headings_end:
         yield _row(number, cells, read, table.flags.get(number, no_flags), table.epoch, day)
 
 
+def _cell(reading: _Reading, record: Sequence[object], flags: xlsx.RowFlags, epoch: date) -> str | Finding | None:
+    """Return the text of a cell, None for an empty one, or why it refuses its row."""
+    place = reading.place
+    for code, places in ((FORMULA, flags.formulas), (CELL_ERROR, flags.errors)):
+        if place in places:
+            return Finding(code, Level.REFUSE, place) if reading.is_kept else None
+    value = record[place] if place < len(record) else None
+    if value is None or value == "":
+        return None
+    whole = (_date_text(value, epoch) if reading.is_date else _text(value)).strip()
+    text = whole if reading.is_kept else whole[:LONGEST_NOTES]
+    if reading.is_kept and is_error_value(text):
+        return Finding(CELL_ERROR, Level.REFUSE, place)
+    looks_like = reading.number_in(text) if text else None
+    if looks_like is not None:
+        code = "text_too_long" if looks_like is LooksLike.TOO_LONG else "forbidden_number"
+        return Finding(code, Level.REFUSE, place, {"looks_like": looks_like})
+    return text or None
+
+
 def _row(
     number: int,
     record: Sequence[object],
@@ -361,38 +384,28 @@ def _row(
     day: Callable[[str], date | None],
 ) -> SheetRow:
     cells: dict[int, str] = {}
-    refused: Finding | None = None
-    formulas: set[int] = set()
+    refused: list[Finding] = []
     born: date | None = None
     has_left = False
     ends: list[int] = []
     for reading in read:
         place = reading.place
-        if place in flags.formulas:
-            if reading.is_kept:
-                formulas.add(place)
-            continue
-        value = record[place] if place < len(record) else None
-        if value is None or value == "":
-            continue
-        whole = (_date_text(value, epoch) if reading.is_date else _text(value)).strip()
-        text = whole if reading.is_kept else whole[:LONGEST_NOTES]
-        if not text:
-            continue
-        looks_like = reading.number_in(text)
-        if looks_like is not None:
-            code = "text_too_long" if looks_like is LooksLike.TOO_LONG else "forbidden_number"
-            refused = refused or Finding(code, Level.REFUSE, place, {"looks_like": looks_like})
-        elif reading.is_kept:
-            cells[place] = text
-            if reading.ends_on_birthday:
-                ends.append(place)
-        elif reading.field == BORN:
-            born = day(text)
-        elif any(word in text.lower() for word in _LEFT):
-            has_left = True
-    findings = [] if refused is None else [refused]
-    findings += [Finding("formula", Level.REFUSE, place) for place in sorted(formulas)]
+        match _cell(reading, record, flags, epoch):
+            case None:
+                pass
+            case Finding() as finding:
+                refused.append(finding)
+            case text if reading.is_kept:
+                cells[place] = text
+                if reading.ends_on_birthday:
+                    ends.append(place)
+            case text if reading.field == BORN:
+                born = day(text)
+            case text:
+                has_left = has_left or any(word in text.lower() for word in _LEFT)
+    numbers = [one for one in refused if one.code not in (FORMULA, CELL_ERROR)]
+    findings = numbers[:1]
+    findings += [one for code in (FORMULA, CELL_ERROR) for one in refused if one.code == code]
     # A sheet has a column for every kind with a date: only certificates end on birthdays.
     not_birthday = {place for place in ends if born and _is_on_another_day(day(cells[place]), born)}
     findings += [Finding("date_not_birthday", Level.NOTE, place) for place in sorted(not_birthday)]
@@ -401,6 +414,23 @@ def _row(
     if has_left:
         findings.append(Finding("has_left", Level.CONFIRM))
     return SheetRow(number, cells, findings, _is_total(cells, read, day))
+
+
+# What Excel, LibreOffice and Google Sheets write for a value that they cannot compute.
+_ERROR_VALUES = frozenset(
+    (
+        *("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#FIELD!"),
+        *("#BLOCKED!", "#CONNECT!", "#UNKNOWN!", "#BUSY!", "#EXTERNAL!", "#PYTHON!", "#GETTING_DATA", "#ERROR!"),
+    )
+)
+
+
+def is_error_value(text: str) -> bool:
+    """Return whether a cell holds what a spreadsheet shows instead of a value."""
+    found = unicodedata.normalize("NFKC", text).strip().upper()
+    is_number = found.startswith("ERR:") and found[4:].isdecimal()
+    is_too_narrow = len(found) >= NARROW and not found.strip("#")
+    return found in _ERROR_VALUES or is_number or is_too_narrow
 
 
 def _is_on_another_day(end: date | None, born: date) -> bool:

@@ -1,4 +1,7 @@
-"""XLSX files: their values, and what a reader of values does not report: formulas, hidden rows, merged cells."""
+"""XLSX files: their values, and what a reader of values does not report.
+
+That is formulas, error values, hidden rows and merged cells.
+"""
 
 import io
 import re
@@ -42,10 +45,16 @@ Merged = Sequence[MergedRange]
 
 @dataclass(frozen=True)
 class RowFlags:
-    """The places of the formulas of a row, and whether it is hidden."""
+    """The places of the formulas and of the error values of a row, and whether it is hidden."""
 
-    formulas: frozenset[int]
-    is_hidden: bool
+    formulas: frozenset[int] = frozenset()
+    errors: frozenset[int] = frozenset()
+    is_hidden: bool = False
+
+    @property
+    def holds_anything(self) -> bool:
+        """Return whether it has cells that a reader of values takes for empty."""
+        return bool(self.formulas or self.errors)
 
 
 @dataclass(frozen=True)
@@ -180,6 +189,9 @@ _UNUSUAL = re.compile(
 _ROW = re.compile(rb"<row r=\"([0-9]+)\"[^<>]*\shidden=[\"'](?:1|true)")
 _FORMULA = re.compile(rb"<c r=\"([A-Z]+)([0-9]+)\"[^<>]*><f[\s/>]")
 _ANY_FORMULA = re.compile(rb"<f[\s/>]|:f[\s/>]")
+# A value like #N/A, also of a formula, whose cell is of the type "e".
+_ERROR = re.compile(rb"<c r=\"([A-Z]+)([0-9]+)\"[^<>]*\st=[\"']e[\"']")
+_ANY_ERROR = re.compile(rb"\st\s*=\s*[\"']e[\"']")
 
 
 def _layout(sheet: bytes, bounds: Bounds) -> tuple[dict[int, RowFlags], frozenset[int]]:
@@ -187,7 +199,7 @@ def _layout(sheet: bytes, bounds: Bounds) -> tuple[dict[int, RowFlags], frozense
 
     Raises RefusedInputError for a sheet with a cell so far from the others that the block between them is too large.
     """
-    formulas: dict[int, set[int]] = {}
+    formulas, errors = dict[int, set[int]](), dict[int, set[int]]()
     # The part before the rows is short.
     above = sheet[: max(sheet.find(b"<sheetData"), 0)]
     is_usual = bounds == zip_guard.WHOLE and bool(above) and not _UNUSUAL.search(sheet)
@@ -195,10 +207,15 @@ def _layout(sheet: bytes, bounds: Bounds) -> tuple[dict[int, RowFlags], frozense
     if is_usual and (b"<f" in sheet or b":f" in sheet):
         found = _FORMULA.findall(sheet)
         is_usual = len(found) == len(_ANY_FORMULA.findall(sheet))
+    with_errors: list[tuple[bytes, bytes]] = []
+    if is_usual and _ANY_ERROR.search(sheet):
+        with_errors = _ERROR.findall(sheet)
+        is_usual = len(with_errors) == len(_ANY_ERROR.findall(sheet))
     if not is_usual:
         return _layout_element_by_element(sheet, bounds)
-    for letters, number in found:
-        formulas.setdefault(int(number), set()).add(_place(letters.decode()))
+    for kept, places in ((formulas, found), (errors, with_errors)):
+        for letters, number in places:
+            kept.setdefault(int(number), set()).add(_place(letters.decode()))
     hidden_rows = {int(number) for number in _ROW.findall(sheet)} if b"hidden=" in sheet else set()
     hidden_columns: set[int] = set()
 
@@ -207,7 +224,7 @@ def _layout(sheet: bytes, bounds: Bounds) -> tuple[dict[int, RowFlags], frozense
             hidden_columns.update(_hidden_columns(attributes))
 
     _parser(start).Parse(above, False)
-    return _flags(formulas, hidden_rows), frozenset(hidden_columns)
+    return _flags(formulas, errors, hidden_rows), frozenset(hidden_columns)
 
 
 def _layout_element_by_element(sheet: bytes, bounds: Bounds) -> tuple[dict[int, RowFlags], frozenset[int]]:
@@ -215,7 +232,7 @@ def _layout_element_by_element(sheet: bytes, bounds: Bounds) -> tuple[dict[int, 
 
     It takes some seconds for a large sheet, so it is used only for an unusual or very wide one.
     """
-    formulas: dict[int, set[int]] = {}
+    formulas, errors = dict[int, set[int]](), dict[int, set[int]]()
     hidden_rows: set[int] = set()
     hidden_columns: set[int] = set()
     rows: list[int] = []
@@ -230,6 +247,8 @@ def _layout_element_by_element(sheet: bytes, bounds: Bounds) -> tuple[dict[int, 
             column = _place(said) if said else column + 1
             # If row and cell disagree, readers use the cell.
             row = int(said.lstrip(_LETTERS)) if said else row
+            if attributes.get("t") == "e":
+                errors.setdefault(row, set()).add(column)
         elif plain in ("v", "is", "f"):
             rows, columns = [min([*rows, row]), max([*rows, row])], [min([*columns, column]), max([*columns, column])]
             if plain == "f":
@@ -244,7 +263,7 @@ def _layout_element_by_element(sheet: bytes, bounds: Bounds) -> tuple[dict[int, 
     _parser(start).Parse(sheet, True)
     if rows and (rows[1] - rows[0] + 1) * (columns[1] - columns[0] + 1) > bounds.block:
         raise RefusedInputError("sheet_bomb", field="file")
-    return _flags(formulas, hidden_rows), frozenset(hidden_columns)
+    return _flags(formulas, errors, hidden_rows), frozenset(hidden_columns)
 
 
 _TRUE = ("1", "true")
@@ -255,9 +274,15 @@ def _hidden_columns(col: Mapping[str, str]) -> range:
     return range(int(col["min"]) - 1, min(int(col["max"]), 16_384)) if col.get("hidden") in _TRUE else range(0)
 
 
-def _flags(formulas: Mapping[int, set[int]], hidden_rows: set[int]) -> dict[int, RowFlags]:
-    flagged = formulas.keys() | hidden_rows
-    return {number: RowFlags(frozenset(formulas.get(number, ())), number in hidden_rows) for number in flagged}
+def _flags(
+    formulas: Mapping[int, set[int]], errors: Mapping[int, set[int]], hidden_rows: set[int]
+) -> dict[int, RowFlags]:
+    return {
+        number: RowFlags(
+            frozenset(formulas.get(number, ())), frozenset(errors.get(number, ())), is_hidden=number in hidden_rows
+        )
+        for number in formulas.keys() | errors.keys() | hidden_rows
+    }
 
 
 def _place(reference: str) -> int:

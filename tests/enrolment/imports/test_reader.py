@@ -12,7 +12,7 @@ import pytest
 
 from reminder.domain.model.imports import ColumnUse
 from reminder.domain.model.people import GroupKind
-from reminder.enrolment.imports.reader import MOST_ROWS, read_sheet
+from reminder.enrolment.imports.reader import MOST_ROWS, is_error_value, read_sheet
 from reminder.errors import RefusedInputError
 from reminder.storage.registry import cards, contacts, people
 from tests.homes import checked, rejected, rows_of, saved
@@ -193,6 +193,40 @@ def test_a_row_of_formulas_that_nobody_has_worked_out_is_named_and_not_dropped()
     }
 
     assert rows == {2: set(), 3: {0, 1, 2}, 5: {1}}
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("value", ["#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"])
+@pytest.mark.parametrize("place", [0, 1, 2, 3])
+def test_an_error_value_is_named_in_whatever_column_it_stands(value: str, place: int, wide: bool) -> None:
+    cells: list[object] = [201, "ハナ", "2027-11-16", "2029-02-20"]
+    cells[place] = value
+    # Beyond the usual columns the workbook is read element by element.
+    beyond = [""] * 150 + ["x"] if wide else []
+
+    rows = read_sheet(
+        book(["居室", "氏名", "電子証明書期限", "カード期限"], cells, [202, "ふね", "2027-11-16", None, *beyond]),
+        HEADINGS,
+    ).rows
+    found = {row.number: {(one.code, one.place) for one in row.findings} for row in rows}
+
+    assert found == {2: {("cell_error", place)}, 3: set()}
+
+
+@pytest.mark.parametrize("value", ["#N/A", "＃Ｎ／Ａ", "#ref!", "Err:502", "#########", "###"])
+@pytest.mark.parametrize("encoding", ["utf-8", "cp932"])
+def test_an_error_value_that_was_saved_as_text_is_named_too(value: str, encoding: str) -> None:
+    content = f"居室,氏名,電子証明書期限,カード期限\n201,ハナ,2027-11-16,{value}\n202,{value},2027-11-16,\n"
+
+    rows = read_sheet(content.encode(encoding), HEADINGS).rows
+    found = {row.number: {(one.code, one.place) for one in row.findings} for row in rows}
+
+    assert found == {2: {("cell_error", 3)}, 3: {("cell_error", 1)}}
+
+
+@pytest.mark.parametrize("value", ["#1", "＃", "##", "N/A", "Err", "花子#", "#201号"])
+def test_a_cell_that_only_resembles_an_error_value_is_read(value: str) -> None:
+    assert not is_error_value(value)
 
 
 def book(*rows: list[object], change: Callable[[openpyxl.Workbook], None] | None = None) -> bytes:
