@@ -25,9 +25,6 @@ def upgrade() -> None:
         sa.Column("asked_at", _INSTANT, nullable=True),
         sa.Column("returned_at", _INSTANT, nullable=True),
         sa.Column("how", sa.String(10), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["message_id"], ["messages.id"], name="fk_canaries_message_id_messages", ondelete="SET NULL"
-        ),
         sa.PrimaryKeyConstraint("channel", "due_at", name="pk_canaries"),
     )
     op.create_index("ix_canaries_message_id", "canaries", ["message_id"])

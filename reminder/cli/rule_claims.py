@@ -95,13 +95,17 @@ def _of_expiry(rules: Rulebook, claim: Claim, case: Case) -> Iterator[str]:
             yield f"{name} is {day}, not {expected}"
 
 
-def changes_page(claims: Mapping[str, Claim]) -> str:
-    """Return the content of docs/rules-changes.md: the claims that began or ended since 2022, by their day."""
+def changed(claims: Mapping[str, Claim]) -> list[Claim]:
+    """Return the claims that began or ended since 2022, by their day."""
     shown = [
         one for one in claims.values() if any(day is not None and day >= FIRST_SHOWN for day in (one.since, one.until))
     ]
-    rows = sorted(shown, key=lambda one: (one.since or date.min, one.until or date.max, one.key))
-    return _PAGE_HEAD + "".join(_row(one) for one in rows)
+    return sorted(shown, key=lambda one: (one.since or date.min, one.until or date.max, one.key))
+
+
+def changes_page(claims: Mapping[str, Claim]) -> str:
+    """Return the content of docs/rules-changes.md."""
+    return _PAGE_HEAD + "".join(_row(one) for one in changed(claims))
 
 
 def _row(claim: Claim) -> str:

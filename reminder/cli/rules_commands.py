@@ -9,7 +9,8 @@ from reminder.cli.output import AsJson, print_rows
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to `reminder`."""
-    rules = typer.Typer(help="The rules of cards: their claims, sources and changes.", no_args_is_help=True)
+    about = "The rules of cards and their sources. Example: reminder rules check"
+    rules = typer.Typer(help=about, no_args_is_help=True, rich_markup_mode=None)
     rules.command()(check)
     rules.command()(changes)
     app.add_typer(rules, name="rules")
@@ -57,12 +58,29 @@ def check(
         raise typer.Exit(1)
 
 
-def changes() -> None:
+def changes(as_json: bool = AsJson) -> None:
     """Print what changed in the rules since 2022, as the page docs/rules-changes.md.
 
     Example: reminder rules changes
     """
-    from reminder.cli.rule_claims import changes_page
+    from reminder.cli.rule_claims import changed, changes_page
     from reminder.wiring import read_claims_of_rules, read_rulebook, read_settings
 
-    print(changes_page(read_claims_of_rules(read_rulebook(read_settings()))), end="")
+    claims = read_claims_of_rules(read_rulebook(read_settings()))
+    if not as_json:
+        print(changes_page(claims), end="")
+        return
+    print_rows(
+        (
+            {
+                "claim": one.key,
+                "kind": one.kind,
+                "since": one.since,
+                "until": one.until,
+                "verified": one.verified,
+                "source": list(one.source),
+            }
+            for one in changed(claims)
+        ),
+        as_json=True,
+    )

@@ -41,6 +41,9 @@ LEAST_STEP = timedelta(seconds=5)
 # with the process. With the requests before and the connections after it, the process ends within 25 seconds.
 STOPS_WITHIN = 17.0
 
+# How often, in seconds, the main thread looks whether it was told to stop.
+WAKES_EVERY = 1.0
+
 # False once a job is to end: what it has not done, its next run does.
 GoesOn = Callable[[], bool]
 
@@ -278,6 +281,8 @@ def run_until_stopped(app: App) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     with WorkerScheduler(app) as scheduler:
-        stopped.wait()
+        # A signal that another thread takes, or that comes just before the wait, does not wake this thread.
+        while not stopped.wait(WAKES_EVERY):
+            pass
     if scheduler.outgrown is not None:
         raise scheduler.outgrown

@@ -1,6 +1,8 @@
 """The worker scheduler: it starts at once, outlives a run that fails, and finishes what runs when it is stopped."""
 
 import asyncio
+import os
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -232,6 +234,21 @@ def test_an_old_program_stops_by_itself_once_the_database_is_a_newer_ones(databa
     assert worker.wait(PATIENCE) == 1
     assert "this program stops; start the new one" in (tmp_path / "server.log").read_text()
     database.close()
+
+
+def test_a_stop_that_another_thread_takes_ends_the_worker_too(sqlite_url: str, tmp_path: Path) -> None:
+    """The kernel may give the signal of a process to any of its threads."""
+    program = Program(tmp_path, REMINDER_DATABASE_URL=sqlite_url, REMINDER_SECRET_KEYS=new_key())
+    worker = program.start("worker")
+    database = Database(sqlite_url)
+    until(lambda: last_pass(database) is not None, "it has passed once")
+    database.close()
+
+    # One that stays: the scheduler's own is older than those of its jobs.
+    other = min(int(task.name) for task in Path(f"/proc/{worker.pid}/task").iterdir() if int(task.name) != worker.pid)
+    os.kill(other, signal.SIGTERM)
+
+    assert worker.wait(PATIENCE) == 0
 
 
 def last_pass(database: Database) -> datetime | None:
