@@ -130,6 +130,7 @@ CALLS: dict[tuple[str, str], Reader | Ours] = {
     ("csv", "domain/text/spreadsheet_writer.py"): WRITES,
     ("csv", "enrolment/imports/reader.py"): sheet,
     ("dateutil", "cli/card_kinds.py"): DAYS,
+    ("dateutil", "cli/rule_claims.py"): DAYS,
     ("dateutil", "domain/parsing/resident_rows.py"): DAYS,
     ("dateutil", "enrolment/cards.py"): DAYS,
     ("dateutil", "upkeep/contact_verification.py"): DAYS,

@@ -83,9 +83,7 @@ _AROUND = frozenset(
      "exp", "date", "ends", "end", "day")
 )  # fmt: skip
 _EIGHT_DIGITS = re.compile(r"([0-9]{2})[ ,./-]?([0-9]{2})[ ,./-]?([0-9]{4})")
-_JAPANESE_AND_WEEKDAY = re.compile(
-    r"(?P<date>[0-9０-９].*?)[ (（]*(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?[)） ]*", re.IGNORECASE
-)
+_WEEKDAY_AT_END = re.compile(r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?[)） ]*\Z", re.IGNORECASE)
 _MONTH_AND_YEAR = re.compile(r"(?P<month>0?[1-9]|1[0-2])[/.-](?P<year>(?:19|20|21)[0-9]{2})")
 _LABELS = ("有効期限", "有効期間", "満了日", "期限")
 
@@ -145,15 +143,16 @@ def _from_english(text: str) -> str | None:
 
 def _without_english_weekday(text: str) -> str:
     """Return 2027/3/31 of 2027/3/31 (Wed); a weekday that is another than that day's is left where it stands."""
-    found = _JAPANESE_AND_WEEKDAY.fullmatch(text)
-    if found is None:
+    found = _WEEKDAY_AT_END.search(text)
+    written = text[: found.start()].rstrip(" (（") if found else ""
+    if not written[:1].isdecimal():
         return text
     try:
-        day = _read_one(_plain(found["date"]))
+        day = _read_one(_plain(written))
     except DateError:
-        return found["date"]
-    is_that = _ENGLISH_WEEKDAYS[day.weekday()] in text[len(found["date"]) :].lower()
-    return found["date"] if is_that else text
+        return written
+    is_that = _ENGLISH_WEEKDAYS[day.weekday()] in text[len(written) :].lower()
+    return written if is_that else text
 
 
 _NAMES_ERA = re.compile(r"(?P<era>[令平昭大]|[RHST])(?:和|成|正)?[.・-]?[0-9元]", re.IGNORECASE)
