@@ -486,7 +486,8 @@ class _Smtp:
             return
         after = float(how[1]) if kind == "slow" and how[0] == stage else self._world.draw("mail answers", 0.01, 0.2)
         if kind == "refuse" and how[0] == stage:
-            text = how[1]
+            # Whoever is refused has not heard that a mail was taken.
+            text, then = how[1], None
         self._line.say(f"{text}\r\n".encode(), after, then)
 
     def gone(self) -> None:

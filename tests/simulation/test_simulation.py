@@ -12,13 +12,6 @@ from tests.simulation.shrink import shrunk
 from tests.simulation.weather import Spell
 
 EVERY_DAY, AT_NIGHT = "1-50", "51-500"
-# Found, and the cause is not known yet: the program's or the simulation's. Whoever mends one takes it out.
-NOT_YET_MENDED = {
-    260: "a notice of a failure is mailed twice",
-    274: "two texts are doubled although their answers were heard",
-    311: "sending by LINE fails in a way that nobody has foreseen",
-    406: "a message has one hand-over more than attempts",
-}
 
 
 def simulate(*asked: str) -> tuple[int, Sequence[str]]:
@@ -67,11 +60,10 @@ def test_nothing_is_wrong_on_the_days_of_twenty_seeds_on_postgresql(postgres: Se
     assert status == 0, "\n".join(said)
 
 
-def test_nothing_else_is_wrong_on_the_days_of_five_hundred_seeds() -> None:
-    _, said = simulate("--seeds", AT_NIGHT)
-    wrong = {int(line.split(":")[0].removeprefix("seed ")): line for line in said if line.startswith("seed ")}
+def test_nothing_is_wrong_on_the_days_of_five_hundred_seeds() -> None:
+    status, said = simulate("--seeds", AT_NIGHT)
 
-    assert wrong.keys() == NOT_YET_MENDED.keys(), "\n".join(said)
+    assert status == 0, "\n".join(said)
 
 
 def test_what_was_found_once_stays_mended() -> None:

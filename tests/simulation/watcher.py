@@ -5,7 +5,7 @@ It shares no rule with the program but the table of states. What it finds is a `
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -89,6 +89,15 @@ def instant(value: Any) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
+def each(raised: BaseException) -> Iterator[BaseException]:
+    """Yield the exceptions of a group, of which a task group makes one; else the exception itself."""
+    if isinstance(raised, BaseExceptionGroup):
+        for one in raised.exceptions:
+            yield from each(one)
+    else:
+        yield raised
+
+
 class Watcher(logging.Handler):
     """What is known of the world, and what is wrong with it. It also reads the log: nothing unforeseen may be there."""
 
@@ -114,8 +123,11 @@ class Watcher(logging.Handler):
         self._begun_by: dict[tuple[int, int], Any] = {}
         # Numbers whose owner has said stop, and since when (virtual seconds).
         self._stopped_by_owner: dict[str, float] = {}
+        # How LINE's reader knows a message, also one that was erased on its way.
+        self._by_retry_key: dict[str, tuple[int, int]] = {}
         # Messages that a back-up did not have which was restored.
         self._left_behind: set[tuple[int, int]] = set()
+        self._restored_at: datetime | None = None
         self._promises: dict[tuple[int, str], tuple[str, Any]] = {}
 
     def wrong(self, kind: str, what: str) -> None:
@@ -128,7 +140,9 @@ class Watcher(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Read a record of the program's log."""
         raised = record.exc_info[1] if record.exc_info else None
-        if raised is not None and not isinstance(raised, DatabaseNotReadyError | InjectedError):
+        if raised is not None and any(
+            not isinstance(one, DatabaseNotReadyError | InjectedError) for one in each(raised)
+        ):
             self.wrong("unforeseen", f"{record.getMessage()} ({type(raised).__name__}: {raised})"[:300])
 
     # ── what is committed ──
@@ -136,6 +150,7 @@ class Watcher(logging.Handler):
     def restored(self, untrue: dict[tuple[int, int], str]) -> None:
         """Read another database, which was restored: much of what was there before is not there any more."""
         before = self.rows
+        self._restored_at = self.world.now()
         self.rows = {row.name: row for row in (Row(*one) for one in self.world.storage.rows(MESSAGES))}
         self._left_behind |= before.keys() - self.rows.keys()
         self._cards, self._contacts, self._promises = {}, {}, {}
@@ -235,6 +250,8 @@ class Watcher(logging.Handler):
                 self.wrong("side by side", f"messages {its.id} and {row.id} go to one address at the same time")
         self._handing_over.add(name)
         self._begun_by[name] = worker
+        if row.channel == "line":
+            self._by_retry_key[self.key_of(row)] = name
 
     def latest_person(self) -> int | None:
         """Return the person to whom, or about whom, the message is whose hand-over began last."""
@@ -337,10 +354,8 @@ class Watcher(logging.Handler):
 
     def _named(self, channel: str, key: str) -> tuple[tuple[int, int] | None, Row | None]:
         if channel == "line":
-            row = next((row for row in self.rows.values() if row.channel == "line" and self.key_of(row) == key), None)
-            if row is not None:
-                return row.name, row
-            return next((name for name in sorted(self._handing_over) if name not in self.rows), None), None
+            begun = self._by_retry_key.get(key)
+            return begun, self.rows.get(begun) if begun is not None else None
         referred = self.world.references.read(MESSAGE, key)
         if referred is None:
             return None, None
@@ -473,6 +488,9 @@ class Watcher(logging.Handler):
 
     def _nothing_of_before_is_told_again(self) -> None:
         """What a restored database does not know is not told again in the same words, unless it is marked."""
+        since = self._restored_at
+        if since is None:
+            return
         alike = defaultdict(list)
         for (channel, key), taken in self.taken.items():
             name, row = self._named(channel, key)
@@ -484,8 +502,10 @@ class Watcher(logging.Handler):
             left = sum(row is None for *_, row in told)
             # Who shares a label, shares the words.
             most = max(Counter(one.label or one.name for one in self.world.scenario.people).values())
-            marked = sum(row is not None and row.possibly_double for *_, row in told)
-            if left and len(told) > most + marked:
+            is_marked = [row is not None and row.possibly_double for *_, row in told]
+            # Twice before the restore is no matter of the restore.
+            is_again = any(at >= since and not mark for (at, *_), mark in zip(told, is_marked, strict=True))
+            if left and is_again and len(told) > most + sum(is_marked):
                 self.wrong("told again", f"{channel} to {to}: {sorted(kinds)} {len(told)} times")
 
     def _each_reminder_once(self) -> None:
