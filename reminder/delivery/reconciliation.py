@@ -80,7 +80,7 @@ def settle_unknown(
             with database.writing() as tx:
                 leases.ask_soon(tx, unknown[start:], clock.now())
             return start + len(forgotten)
-        outcomes: list[tuple[LeasedMessage, Outcome]] = []
+        outcomes, doubled = list[tuple[LeasedMessage, Outcome]](), set[int]()
         try:
             with database.writing() as tx:
                 outcomes, doubled = _outcomes(tx, list(zip(some, answers, strict=True)), clock, open_now)
@@ -92,6 +92,8 @@ def settle_unknown(
             if not outcomes:
                 raise
             record_each(database, outcomes, clock, lambda tx, found: record(tx, found, RECORD_ANSWER, clock))
+            with database.writing() as tx:
+                queue.mark_doubled(tx, doubled)
     return len(unknown) + len(forgotten)
 
 

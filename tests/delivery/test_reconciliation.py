@@ -214,6 +214,28 @@ def test_where_more_is_listed_than_was_meant_each_of_them_may_be_double(
     assert [state for state, _ in states(database, two)] == [("unknown" if listed < 2 else "accepted")] * 2
 
 
+def test_what_may_be_double_is_marked_also_beside_an_outcome_that_cannot_be_recorded(
+    place: tuple[Database, KeyRing],
+) -> None:
+    database, keys = place
+    with database.writing() as tx:
+        rows = Rows(tx, keys)
+        two = pair(rows, 1)
+        group = rows.group()
+        others = [rows.message(rows.contact(person_id=rows.person(group, f"父{at}"))) for at in range(2)]
+        for one in others:
+            rows.handed(one, MessageState.UNKNOWN, lease_until=ASKED_AT)
+
+    class Careless(Provider):
+        async def ask(self, outgoing: Outgoing, others: Collection[str]) -> ListedEntries | Accepted:  # type: ignore[override]
+            return await super().ask(outgoing, others) if outgoing.message_id in two else Accepted("SM9")
+
+    settle(database, keys, Careless({number(1): [ListedEntry(f"SM{nth}", NOW + nth * SECOND) for nth in range(3)]}))
+
+    assert sorted(state for state, _ in states(database, others)) == ["accepted", "unknown"]
+    assert doubled(database, two) == [True, True]
+
+
 @pytest.mark.parametrize("status", ["sent", "delivered", "undelivered"])
 def test_a_text_of_which_two_ids_are_heard_may_be_double(place: tuple[Database, KeyRing], status: str) -> None:
     database, keys = place

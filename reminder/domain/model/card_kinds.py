@@ -386,6 +386,17 @@ class CardKind(_Row):
         return _FIRST_ACTS.get(self.done_at, at_an_office)
 
     @property
+    def recordable(self) -> tuple[LifeStage, ...]:
+        """The stages that a page offers to record: its own, and an appointment wherever somebody goes.
+
+        A card of one's own may be anything.
+        """
+        if self.key == OTHER:
+            return tuple(LifeStage)
+        goes = self.first_act in (FirstAct.BOOK, FirstAct.APPLY, FirstAct.GO)
+        return tuple(stage for stage in LifeStage if stage in self.stages or (stage is LifeStage.BOOKED and goes))
+
+    @property
     def replacement_days(self) -> int:
         """The days until the holder has a new one; 0 = given the same day, or it comes by itself."""
         return self.lead_time.days

@@ -23,7 +23,7 @@ class MatterState(StrEnum):
     ASK = "ask"  # applied for: the day by which it was to come
     BEGIN = "begin"  # a new one takes its time: the latest day to begin
     COUNTER = "counter"  # done at once: the last day on which a counter is open
-    END = "end"  # done at once, and not only where counters are: the end
+    LAST_DAY = "last_day"  # done at once, and not only where counters are: the end
     ARRIVES = "arrives"  # comes by itself: the end, by which it must have come
     WAIT = "wait"  # applied for: the day by which it is expected
     FORM = "form"  # the day by which the sealed form of the office must be there
@@ -84,7 +84,7 @@ def _state_of(dates: CardDates, step: NextStep) -> MatterState:
         return MatterState.LATE
     if dates.lead_days:
         return MatterState.BEGIN
-    return MatterState.COUNTER if dates.closes_with_counters else MatterState.END
+    return MatterState.COUNTER if dates.closes_with_counters else MatterState.LAST_DAY
 
 
 def _is_to_come(day: date, first: date, last: date, today: date) -> bool:

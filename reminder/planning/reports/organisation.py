@@ -9,7 +9,7 @@ from reminder.planning.reports.status import group_status
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.registry.groups import GroupView
 
-UNDONE = (MatterState.LATE, MatterState.BEGIN, MatterState.COUNTER, MatterState.END, MatterState.ARRIVES)
+UNDONE = (MatterState.LATE, MatterState.BEGIN, MatterState.COUNTER, MatterState.LAST_DAY, MatterState.ARRIVES)
 
 
 @dataclass(frozen=True)

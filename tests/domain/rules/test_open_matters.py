@@ -14,7 +14,7 @@ from tests.rules import KINDS
 DAY = timedelta(days=1)
 # A plain end, one in the New Year's closing days, one in Golden Week, and the end of most yearly papers.
 ENDS = (date(2027, 3, 20), date(2027, 1, 3), date(2027, 5, 5), date(2027, 7, 31))
-UNDONE = {MatterState.LATE, MatterState.BEGIN, MatterState.COUNTER, MatterState.END, MatterState.ARRIVES}
+UNDONE = {MatterState.LATE, MatterState.BEGIN, MatterState.COUNTER, MatterState.LAST_DAY, MatterState.ARRIVES}
 
 
 def dates_of(kind: str, end: date) -> CardDates:

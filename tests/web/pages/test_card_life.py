@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from reminder.domain.model.people import Mode
+from tests.rules import KINDS
 from tests.village import CARD, Village
 from tests.web.browsing import Browser
 from tests.web.calling import program, token_of
@@ -44,6 +45,28 @@ def test_what_is_recorded_is_on_the_home_page_with_what_is_to_be_done_next(daugh
     record(daughter, act="appointment", appointment_on_year="2027-01-20")
     assert "予約の日は1月20日（水）です" in daughter.get("/").text
     assert "予約の日" in daughter.get("/months").text
+
+
+OFFERED = {"applied": "申し込んだ", "ready_to_collect": "受け取れるようになった", "booked": "予約した"}
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_page_offers_the_stages_that_its_kind_has_and_the_home_page_leads_there(village: Village, kind: str) -> None:
+    village.group()
+    village.member("娘", DAUGHTER)
+    village.person("母")
+    village.card("母", date(2026, 12, 20), kind, **({"label": "老人パス"} if kind == "other" else {}), confirmed=True)
+    browser = Browser(village)
+    browser.sign_in(DAUGHTER)
+
+    offered = {stage for stage, title in OFFERED.items() if f"<h2>{title}" in browser.get("/cards/1/life").text}
+    leads = 'href="/cards/1/life"' in browser.get("/").text
+
+    known = KINDS[kind]
+    own = set(OFFERED) if kind == "other" else {*known.stages}
+    assert offered - {"booked"} == own - {"booked"}
+    assert ("booked" in offered) == (kind == "other" or known.first_act in ("book", "apply", "go"))
+    assert leads == bool(offered)
 
 
 def test_the_last_act_is_taken_back_on_the_page(daughter: Browser) -> None:
