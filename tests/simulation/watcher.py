@@ -140,9 +140,10 @@ class Watcher(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Read a record of the program's log."""
         raised = record.exc_info[1] if record.exc_info else None
-        if raised is not None and any(
-            not isinstance(one, DatabaseNotReadyError | InjectedError) for one in each(raised)
-        ):
+        # A database that is away stops no dispatcher, so that it must not be in the group of one.
+        if raised is None or isinstance(raised, DatabaseNotReadyError):
+            return
+        if not all(isinstance(one, InjectedError) for one in each(raised)):
             self.wrong("unforeseen", f"{record.getMessage()} ({type(raised).__name__}: {raised})"[:300])
 
     # ── what is committed ──
