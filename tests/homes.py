@@ -7,6 +7,7 @@ from pathlib import Path
 from reminder.domain.model.people import Language
 from reminder.enrolment.imports import report, service
 from reminder.enrolment.imports.reader import read_sheet
+from reminder.enrolment.imports.service import RowAnswer
 from reminder.storage.registry import imports
 from reminder.storage.registry.imports import ImportRowView, ImportView
 from tests.village import Village
@@ -39,16 +40,26 @@ def checked(
 
 
 def start_saving(
-    village: Village, sheet_import: ImportView, *, yes: bool = False, confirmed: Collection[int] = ()
+    village: Village,
+    sheet_import: ImportView,
+    *,
+    yes: bool = False,
+    confirmed: Collection[int] = (),
+    answers: Mapping[int, RowAnswer] | None = None,
 ) -> None:
     with village.app.units.writing(village.now) as uow:
-        service.start_saving(uow, import_id=sheet_import.id, confirmed=confirmed, all_confirmed=yes)
+        service.start_saving(uow, import_id=sheet_import.id, confirmed=confirmed, all_confirmed=yes, answers=answers)
 
 
 def saved(
-    village: Village, sheet_import: ImportView, *, yes: bool = False, confirmed: Collection[int] = ()
+    village: Village,
+    sheet_import: ImportView,
+    *,
+    yes: bool = False,
+    confirmed: Collection[int] = (),
+    answers: Mapping[int, RowAnswer] | None = None,
 ) -> ImportView:
-    start_saving(village, sheet_import, yes=yes, confirmed=confirmed)
+    start_saving(village, sheet_import, yes=yes, confirmed=confirmed, answers=answers)
     return service.process_to_end(village.app.units, village.now, import_id=sheet_import.id)
 
 

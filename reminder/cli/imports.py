@@ -8,13 +8,14 @@ import typer
 
 from reminder.cli.options import Group
 from reminder.cli.output import AsJson, print_answer, terminal_language
-from reminder.errors import RefusedInputError
+from reminder.errors import RefusedInputError, UnknownChoiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from reminder.domain.model.imports import RowCounts
     from reminder.enrolment.imports.report import RowReport
+    from reminder.enrolment.imports.service import RowAnswer
     from reminder.storage.registry.imports import ImportView
 
 
@@ -34,11 +35,18 @@ def enrol(
         list[str] | None, typer.Option(help="What a column holds, as: --column O=family_mobile. Remembered.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Save the rows that ask, too: past dates, hidden rows …")] = False,
+    answer: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="To what row 5 asks: 5=same, 5=keep, 5=new, 5=leave; of several people 5=same:12. Remembered."
+        ),
+    ] = None,
     as_json: bool = AsJson,
 ) -> None:
     """Enrol the residents of a home's own sheet: good rows are saved, bad ones are reported with the reason.
 
-    Columns of numbers are never read. Exit 0: every row was taken; 2: some were not.
+    Columns of numbers are never read. A row that asks who is meant, or which of two dates is right, is saved only with
+    an --answer. Exit 0: every row was taken; 2: some were not.
 
     Example: reminder enrol residents.xlsx --group 1 --dry-run
     """
@@ -57,6 +65,7 @@ def enrol(
         content = file.read_bytes()
     except OSError:
         raise RefusedInputError("file_not_there", field="file") from None
+    answers = _answers_given(answer or [])
     with opened_app() as app:
         now, units = app.clock.now(), app.units
         with read_bounded(content, app.rules.headings, sheet=sheet) as found:
@@ -73,7 +82,7 @@ def enrol(
                 rows = row_reports(uow, done, terminal_language())
             if not dry_run:
                 with units.writing(now) as uow:
-                    service.start_saving(uow, import_id=import_id, all_confirmed=yes)
+                    service.start_saving(uow, import_id=import_id, all_confirmed=yes, answers=answers)
                 done = service.process_to_end(units, now, import_id=import_id, on_progress=_bar(as_json, "saved"))
             if report is not None:
                 with units.reading(now) as uow:
@@ -84,8 +93,8 @@ def enrol(
             service.erase_import(units, now, import_id=import_id)
     refused = [column.heading or column.letter for column in done.columns if column.use is ColumnUse.REFUSED]
     counts = done.counts
-    # Rows that need a confirmation and have none were not taken either.
-    taken = done.rows - counts.refused - (0 if yes else counts.needs_confirmation)
+    # Rows that ask and were not answered were not taken either.
+    taken = _taken(done, rows, answers, yes=yes, is_saved=not dry_run)
     print_answer(
         {
             "rows": done.rows,
@@ -100,6 +109,8 @@ def enrol(
                     "cell": row.cell,
                     "codes": list(row.codes),
                     "effect": row.effect,
+                    "answers": list(row.answers),
+                    "people": [vars(person) for person in row.people],
                 }
                 for row in rows
             ],
@@ -121,6 +132,37 @@ def _mapping_given(written: list[str], sheet_import: "ImportView") -> dict[int, 
             raise RefusedInputError("column_unknown", field="mapping")
         given[places[letter.upper()]] = field
     return given
+
+
+def _answers_given(written: list[str]) -> "dict[int, RowAnswer]":
+    """Return the answers by row, from ROW=ANSWER or ROW=same:PERSON."""
+    from reminder.domain.model.imports import ROW_ANSWERS, SheetAnswer
+    from reminder.enrolment.imports.service import RowAnswer
+
+    given = {}
+    for one in written:
+        row, _, said = one.partition("=")
+        answer, _, person = said.partition(":")
+        if not row.isdecimal() or answer not in ROW_ANSWERS or not (person.isdecimal() or not person):
+            raise UnknownChoiceError(field="answer", choices=[f"5={known}" for known in ROW_ANSWERS])
+        given[int(row)] = RowAnswer(SheetAnswer(answer), int(person) if person else None)
+    return given
+
+
+def _taken(
+    done: "ImportView", rows: "Sequence[RowReport]", answers: "Mapping[int, RowAnswer]", *, yes: bool, is_saved: bool
+) -> int:
+    """Return how many rows were saved or left out as somebody has said; before that, how many would be."""
+    if not is_saved:
+        asking = sum(row.number not in answers and _still_asks(row, yes=yes) for row in rows)
+        return done.rows - done.counts.refused - asking
+    left_out = {row.number for row in rows if row.answer == "leave"}
+    return done.counts.saved + len(left_out | {number for number, one in answers.items() if one.answer == "leave"})
+
+
+def _still_asks(row: "RowReport", *, yes: bool) -> bool:
+    """Return whether a row would not be saved, for want of an answer."""
+    return row.needs_own_answer or (row.needs_confirmation and not yes)
 
 
 def _plain(refused: "Sequence[str]", total: int, counts: "RowCounts", rows: "Sequence[RowReport]") -> str:

@@ -127,3 +127,25 @@ def test_a_cancelled_sheet_has_no_rows_and_a_repeated_request_sends_it_in_once(h
     assert twice == [1, 1]
     assert cancelled.json["state"] == "cancelled"
     assert home.get("/imports/1/rows").json["items"] == []
+
+
+def test_a_program_gets_the_questions_with_their_answers_and_gives_one(home: Program, village: Village) -> None:
+    head = "居室,氏名,電子証明書期限\n"
+    for number, row in enumerate(("301,佐藤 正,2027-02-20", "301,佐藤 清,2029-09-09"), 1):
+        send(home, f"{head}{row}\n")
+        home.post(f"/imports/{number}/check", {"columns": {}})
+        work_on_imports(village.app)
+        if number == 1:
+            home.post("/imports/1/save", {"rows": []})
+            work_on_imports(village.app)
+
+    (asked,) = home.get("/imports/2/rows").json["items"]
+    unfit = home.post("/imports/2/save", {"answers": [{"row": 2, "answer": "keep"}]})
+    home.post("/imports/2/save", {"answers": [{"row": 2, "answer": "new"}], "all": True})
+    work_on_imports(village.app)
+
+    assert (asked["codes"], asked["answers"], asked["answer"]) == (["maybe_renamed"], ["same", "new", "leave"], None)
+    assert asked["people"] == [{"id": 1, "label": "佐藤 正", "room": "301"}]
+    assert (unfit.status, unfit.json["code"]) == (422, "answer_unfit")
+    with village.app.database.reading() as tx:
+        assert [one.label for one in people.of_group(tx, 1)] == ["佐藤 正", "佐藤 清"]

@@ -65,7 +65,7 @@ def test_a_row_that_asks_is_saved_once_somebody_has_ticked_it(village: Village, 
     work_on_imports(village.app)
     office.get("/imports/1")
 
-    office.submit("/imports/1/save", yes="4")
+    office.submit("/imports/1/save", answer4="same")
     work_on_imports(village.app)
 
     assert labels(village) == ["トミ", "ハナ"]
@@ -201,3 +201,44 @@ def test_the_path_of_earlier_versions_leads_to_the_page(office: Browser, old: st
 
     assert (answer.status, answer.headers["location"]) == (301, new)
     assert office.get(new).status == 200
+
+
+def test_a_page_offers_the_answers_of_each_question_and_takes_them(village: Village, office: Browser) -> None:
+    head = "居室,氏名,電子証明書期限\n"
+    office.send_file("/imports", "first.csv", f"{head}301,佐藤 正,2027-02-20\n".encode())
+    office.submit("/imports/1/columns")
+    work_on_imports(village.app)
+    office.get("/imports/1")
+    office.submit("/imports/1/save")
+    work_on_imports(village.app)
+    office.get("/imports")
+    office.send_file("/imports", "second.csv", f"{head}301,佐藤 清,2029-09-09\n".encode())
+    office.submit("/imports/2/columns")
+    work_on_imports(village.app)
+
+    page = office.get("/imports/2").text
+    assert [value for value in ("same:1", "keep", "new", "leave") if f'value="{value}"' in page] == [
+        "same:1",
+        "new",
+        "leave",
+    ]
+    office.submit("/imports/2/save", answer2="new")
+    work_on_imports(village.app)
+
+    assert labels(village) == ["佐藤 正", "佐藤 清"]
+
+
+def test_rows_that_were_not_answered_are_told_apart_from_those_that_were_saved(
+    village: Village, office: Browser
+) -> None:
+    office.send_file("/imports", "residents.csv", SHEET)
+    office.submit("/imports/1/columns")
+    work_on_imports(village.app)
+    office.get("/imports/1")
+    office.submit("/imports/1/save")
+    work_on_imports(village.app)
+
+    said = re.sub(r"<rt>.*?</rt>|<[^>]+>", "", office.get("/imports/1").text)
+
+    assert "お答えがなく、登録していません" in said
+    assert "確かめて登録" not in said.partition("見ていただきたい行")[2]

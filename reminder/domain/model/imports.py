@@ -67,6 +67,30 @@ class RowEffect(StrEnum):
     UNCHANGED = "unchanged"
 
 
+class SheetAnswer(StrEnum):
+    """What somebody has answered to a question about a row of a sheet, or about a person whom no row names."""
+
+    SAME = "same"  # it is this person, and the sheet is right
+    KEEP = "keep"  # it is this person, and what is registered is right where it was asked
+    NEW = "new"  # it is somebody else, who is enrolled
+    LEAVE = "leave"  # the row is left out
+    HERE = "here"  # of a person whom no row names: they are still here
+    QUIET = "quiet"  # of a person whom no row names: it is not asked any more
+
+
+# The answers to a question about a row.
+ROW_ANSWERS = (SheetAnswer.SAME, SheetAnswer.KEEP, SheetAnswer.NEW, SheetAnswer.LEAVE)
+
+# Of a row about a person who has gone.
+HAS_MOVED_OUT, HAS_DIED = GONE_CODES = ("has_moved_out", "has_died")
+# Questions of who a row is about, and questions of which of two dates or words is right. One "yes to all" answers none
+# of them: each could write one person's dates over another's, or an old date over a new one.
+WHO = frozenset({"maybe_moved", "maybe_renamed", "maybe_swapped", "maybe_namesake", "maybe_twice", *GONE_CODES})
+WHICH = frozenset({"changed_on_both", "date_goes_back", "date_jumps", "date_of_another", "was_ended"})
+# The row was left out once, by an answer that holds until the row says something else.
+LEFT_OUT = "left_out"
+
+
 class Level(IntEnum):
     """The severity of a finding. CONFIRM: the row is saved once somebody has confirmed it."""
 
@@ -105,6 +129,29 @@ def status_of(findings: Sequence[Finding]) -> RowStatus:
 def needs_confirmation(findings: Sequence[Finding]) -> bool:
     """Return whether the row is saved only after somebody has confirmed it."""
     return any(finding.level is Level.CONFIRM for finding in findings)
+
+
+def needs_own_answer(findings: Sequence[Finding]) -> bool:
+    """Return whether the row asks what only an answer to this row can settle, and no "yes" to all of them."""
+    return any(finding.level is Level.CONFIRM and finding.code in WHO | WHICH for finding in findings)
+
+
+# Nobody comes back from the dead, and one person has one row: such a row is about somebody else, or is left out.
+_OF_SOMEBODY_ELSE = frozenset({HAS_DIED, "maybe_twice"})
+
+
+def answers_to(findings: Sequence[Finding]) -> Sequence[SheetAnswer]:
+    """Return the answers that the questions of a row have, () where it asks nothing."""
+    codes = {finding.code for finding in findings if finding.level is Level.CONFIRM}
+    if not codes:
+        return ()
+    is_offered = {
+        SheetAnswer.SAME: not codes & _OF_SOMEBODY_ELSE,
+        SheetAnswer.KEEP: bool(codes & WHICH) and not codes & _OF_SOMEBODY_ELSE,
+        SheetAnswer.NEW: bool(codes & WHO),
+        SheetAnswer.LEAVE: True,
+    }
+    return [answer for answer in ROW_ANSWERS if is_offered[answer]]
 
 
 class ColumnUse(StrEnum):
@@ -182,6 +229,11 @@ class RowCounts:
     new: int = 0
     changed: int = 0
     unchanged: int = 0
+
+    @property
+    def checked(self) -> int:
+        """How many rows have a result."""
+        return self.accepted + self.warned + self.refused
 
     def __add__(self, more: "RowCounts") -> "RowCounts":
         """Return the sums, kind by kind."""

@@ -4,7 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reminder.domain.model.imports import Finding, RowEffect, RowStatus, needs_confirmation
+from reminder.domain.model.imports import (
+    Finding,
+    Level,
+    RowEffect,
+    RowStatus,
+    SheetAnswer,
+    answers_to,
+    needs_confirmation,
+    needs_own_answer,
+)
 from reminder.domain.model.people import Language
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.text import spreadsheet_writer
@@ -22,11 +31,22 @@ _AT_ONCE = 500
 
 
 @dataclass(frozen=True)
+class PersonMeant:
+    """A registered person whom a row may be about."""
+
+    id: int
+    label: str
+    room: str
+
+
+@dataclass(frozen=True)
 class RowReport:
     """The result of a row.
 
     `cell`: as C17; None if it is about the whole row. `codes`, `sentences`: of each finding, the gravest first, and
-    what to do about it. `needs_confirmation`: it is saved once somebody has confirmed it.
+    what to do about it. `needs_confirmation`: it is saved once somebody has confirmed it. `answers`: those that it
+    offers; `answer`: the one that was given; `people`: whom it may be about, where that is asked, the likeliest first.
+    `needs_own_answer`: a "yes" to all rows does not answer it.
     """
 
     number: int
@@ -37,6 +57,10 @@ class RowReport:
     sentences: Sequence[str]
     needs_confirmation: bool
     person_id: int | None
+    answers: Sequence[SheetAnswer] = ()
+    answer: SheetAnswer | None = None
+    people: Sequence[PersonMeant] = ()
+    needs_own_answer: bool = False
 
 
 def report_of(rules: Rulebook, sheet_import: ImportView, row: ImportRowView, language: Language) -> RowReport:
@@ -52,7 +76,21 @@ def report_of(rules: Rulebook, sheet_import: ImportView, row: ImportRowView, lan
         sentences=[_sentence(rules, sheet_import, finding, language) for finding in findings],
         needs_confirmation=needs_confirmation(findings),
         person_id=row.person_id,
+        answers=answers_to(findings),
+        answer=row.answer,
+        people=list(_people_meant(findings)),
+        needs_own_answer=needs_own_answer(findings),
     )
+
+
+def _people_meant(findings: Sequence[Finding]) -> Iterator[PersonMeant]:
+    seen = set()
+    for finding in findings:
+        said = finding.details or {}
+        person_id = said.get("person")
+        if finding.level is Level.CONFIRM and isinstance(person_id, int) and person_id not in seen:
+            seen.add(person_id)
+            yield PersonMeant(person_id, str(said.get("label", "")), str(said.get("room", "")))
 
 
 def _sentence(rules: Rulebook, sheet_import: ImportView, finding: Finding, language: Language) -> str:

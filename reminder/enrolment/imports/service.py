@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -20,11 +21,13 @@ from reminder.domain.model.imports import (
     ColumnMapping,
     ImportState,
     RowCounts,
+    SheetAnswer,
+    answers_to,
 )
 from reminder.domain.parsing.resident_rows import CONTACT_FIELDS
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.quotas import Quota
-from reminder.enrolment.imports.matching import check_rows
+from reminder.enrolment.imports.matching import check_rows, check_waiting, question_of, read_row
 from reminder.enrolment.imports.reader import ResidentSheet, SheetRow
 from reminder.enrolment.imports.saving import needed_room, save_rows
 from reminder.errors import (
@@ -36,15 +39,19 @@ from reminder.errors import (
     TooManyRequestsError,
 )
 from reminder.storage.db.session import Tx
+from reminder.storage.db.statements import in_batches
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
-from reminder.storage.registry import groups, imports, quotas
-from reminder.storage.registry.imports import ImportView, NewRow
+from reminder.storage.registry import groups, imports, quotas, sheet_memory
+from reminder.storage.registry.imports import ImportRowView, ImportView, NewRow
 from reminder.storage.runtime import activity_log, request_rates, set_aside
 
 log = logging.getLogger(__name__)
 
 # Rows in one transaction. On SQLite nobody else can write meanwhile.
 BATCH = 500
+# Rows that are compared with each other at once, of those that are certain only together. More of them are compared in
+# portions, in the order of the sheet: memory stays bounded, and each of them is asked about all the same.
+WAITING = 2000
 
 
 # ---- reading
@@ -150,26 +157,82 @@ def set_mapping(uow: UnitOfWork, *, import_id: int, by_place: Mapping[int, str])
     headings = {column.place: column.heading for column in sheet_import.columns if column.may_be_mapped}
     if not mapping.by_place.keys() <= headings.keys():
         raise RefusedInputError("column_unknown", field="mapping")
+    if sheet_import.state is ImportState.CHECKED:
+        imports.uncheck_rows(uow.tx, import_id)
     imports.start_checking(uow.tx, import_id, mapping, RowCounts(ignored=sheet_import.counts.ignored), uow.now)
     said = {heading: mapping.by_place.get(place, "") for place, heading in headings.items() if heading}
     groups.save_column_headings(uow.tx, sheet_import.group_id, said)
 
 
+@dataclass(frozen=True)
+class RowAnswer:
+    """What somebody answers to the questions of a row. `person_id`: of several who may be meant, which one."""
+
+    answer: SheetAnswer
+    person_id: int | None = None
+
+
 def start_saving(
-    uow: UnitOfWork, *, import_id: int, confirmed: Collection[int] = (), all_confirmed: bool = False
+    uow: UnitOfWork,
+    *,
+    import_id: int,
+    confirmed: Collection[int] = (),
+    all_confirmed: bool = False,
+    answers: Mapping[int, RowAnswer] | None = None,
 ) -> None:
     """Start saving what was checked. `confirmed`: the numbers of rows that need a confirmation and have it.
 
-    One import of a group at a time. Raises ConflictError, and QuotaReachedError with the number of rows, contacts or
+    `answers`: to the questions of rows, by number; they are kept for the next sheet, too. `all_confirmed` answers no
+    question of who is meant or of which date is right. One import of a group at a time. Raises ConflictError,
+    RefusedInputError for an answer that a row does not have, and QuotaReachedError with the number of rows, contacts or
     cards that are too many together: then nothing is saved.
     """
     sheet_import = _locked(uow.tx, import_id)
     groups.lock(uow.tx, sheet_import.group_id)
-    _refuse_beyond_quotas(uow, sheet_import, frozenset(confirmed), all_confirmed=all_confirmed)
+    given = {**{number: RowAnswer(SheetAnswer.SAME) for number in confirmed}, **(answers or {})}
+    if given and sheet_import.state is ImportState.CHECKED:
+        _answer(uow, sheet_import, given)
+    _refuse_beyond_quotas(uow, sheet_import, confirmed, all_confirmed=all_confirmed)
     imports.start_saving(uow.tx, import_id, uow.now, confirms_all=all_confirmed)
     if imports.is_another_being_saved(uow.tx, sheet_import.group_id, import_id):
         raise ConflictError("import_running", field="import")
     imports.confirm_rows(uow.tx, import_id, confirmed)
+
+
+def _answer(uow: UnitOfWork, sheet_import: ImportView, given: Mapping[int, RowAnswer]) -> None:
+    """Record answers to the questions of rows, here and for the next sheet. Raises RefusedInputError."""
+    same = Counter[int]()
+    for numbers in in_batches(sorted(given), BATCH):
+        answered: dict[int, tuple[SheetAnswer, int | None]] = {}
+        kept: dict[str, tuple[SheetAnswer, int | None]] = {}
+        for row in imports.rows_of_numbers(uow.tx, uow.keys, sheet_import.id, numbers):
+            offered, said = answers_to(row.findings), given[row.number]
+            if not offered:
+                continue
+            if said.answer not in offered:
+                raise RefusedInputError("answer_unfit", field="answers", row=row.number)
+            person_id = _meant(row, said)
+            answered[row.number] = (said.answer, person_id)
+            # Of somebody else nobody knows yet who it is; of a row left out it is the row that is remembered.
+            about = person_id if said.answer in (SheetAnswer.SAME, SheetAnswer.KEEP) else None
+            same.update([] if about is None else [about])
+            resident = read_row(sheet_import.mapping, row, uow.today).resident
+            if resident is not None:
+                kept[question_of(resident, row.findings)] = (said.answer, about)
+        imports.answer_rows(uow.tx, sheet_import.id, answered)
+        sheet_memory.answer(uow.tx, uow.keys, sheet_import.group_id, kept, uow.now)
+    if any(count > 1 for count in same.values()):
+        raise RefusedInputError("answers_clash", field="answers")
+
+
+def _meant(row: ImportRowView, said: RowAnswer) -> int | None:
+    """Return the person whom an answer means; a row that is left out keeps the one who may be meant."""
+    if said.person_id is None or said.answer in (SheetAnswer.NEW, SheetAnswer.LEAVE):
+        return row.person_id
+    possible = {(one.details or {}).get("person") for one in row.findings} | {row.person_id}
+    if said.person_id not in possible:
+        raise RefusedInputError("answer_unfit", field="answers", row=row.number)
+    return said.person_id
 
 
 def _refuse_beyond_quotas(
@@ -266,23 +329,38 @@ def _process(units: UnitsOfWork, now: datetime, only: int | None, held: list[int
             return False
         rows = imports.rows_after(uow.tx, uow.keys, sheet_import.id, sheet_import.last_row, BATCH)
         if sheet_import.state is ImportState.CHECKING:
-            counts, ending = check_rows(uow, sheet_import, rows), END_CHECKING
+            counts, done, is_over = _check(uow, sheet_import, rows)
+            ending = END_CHECKING
         else:
-            counts, ending = save_rows(uow, sheet_import, rows), END_SAVING
+            counts, done, is_over = save_rows(uow, sheet_import, rows), len(rows), len(rows) < BATCH
+            ending = END_SAVING
         imports.set_progress(
             uow.tx,
             sheet_import.id,
             sheet_import.counts + counts,
             now,
             last_row=rows[-1].number if rows else sheet_import.last_row,
-            done=sheet_import.done + len(rows),
+            done=sheet_import.done + done,
         )
-        if len(rows) < BATCH:
+        if is_over:
             imports.end_work(uow.tx, sheet_import.id, ending, now)
             if ending is END_SAVING:
                 whose = {"group_id": sheet_import.group_id, "member_id": sheet_import.member_id}
                 activity_log.write(uow.tx, "sheet_saved", now, **whose)
         return True
+
+
+def _check(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[ImportRowView]) -> tuple[RowCounts, int, bool]:
+    """Check a batch; return the counts, the number of rows that are settled, and whether all rows are.
+
+    Rows whose person depends on others come last, once every row has been looked at.
+    """
+    counts = check_rows(uow, sheet_import, rows)
+    if len(rows) == BATCH:
+        return counts, counts.checked, False
+    waiting = imports.unsettled_rows(uow.tx, uow.keys, sheet_import.id, WAITING)
+    counts += check_waiting(uow, sheet_import, waiting)
+    return counts, counts.checked, len(waiting) < WAITING
 
 
 def process_to_end(

@@ -32,7 +32,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from reminder.domain.model.card_states import CardState, EndReason
 from reminder.domain.model.consent_records import ConsentAct, ConsentWay
-from reminder.domain.model.imports import ImportState, RowEffect, RowStatus
+from reminder.domain.model.imports import ImportState, RowEffect, RowStatus, SheetAnswer
 from reminder.domain.model.messages import MessageKind, MessageState, ReminderState
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import Audience, ConsentHow, ContactState, Copies, GroupKind, Mode, Role, StoppedBy
@@ -1141,6 +1141,36 @@ class ImportRow(Base):
     effect: Mapped[RowEffect] = mapped_column(EnumText(RowEffect, 10), server_default=RowEffect.NONE)
     person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id", ondelete="SET NULL"), index=True)
     is_confirmed: Mapped[bool] = mapped_column(server_default=false())
+    answer: Mapped[str | None] = mapped_column(String(8))  # what somebody has answered to its questions
+
+
+class SheetPerson(Base):
+    """What the home's sheet said of a person when it was last saved, as keyed fingerprints.
+
+    By it the next sheet shows what has changed in the sheet, and what has changed here.
+    """
+
+    __tablename__ = "sheet_people"
+    __table_args__ = (Index("ix_sheet_people_group_id_identity_fingerprint", "group_id", "identity_fingerprint"),)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"))
+    identity_fingerprint: Mapped[bytes]  # of the name and the room, or the reference, as the sheet had them
+    key_name: Mapped[str] = mapped_column(String(16))  # the key by which the fingerprints were made
+    cells_fingerprint: Mapped[dict[str, Any]]  # fingerprints by field
+    saved_at: Mapped[datetime]
+
+
+class SheetAnswerGiven(Base):
+    """An answer to a question about a row of a sheet, or about a person whom no row names, for the next sheet."""
+
+    __tablename__ = "sheet_answers"
+    __table_args__ = (UniqueConstraint("group_id", "question_fingerprint"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
+    question_fingerprint: Mapped[bytes]  # a keyed index of the row and of what it asks
+    answer: Mapped[SheetAnswer] = mapped_column(EnumText(SheetAnswer, 8))
+    answered_at: Mapped[datetime]
 
 
 for _table in Base.metadata.tables.values():
@@ -1154,4 +1184,5 @@ for _table in Base.metadata.tables.values():
 # For statements that run once for each of many rows, without the session's objects.
 CARDS, MESSAGES = cast(Table, Card.__table__), cast(Table, Message.__table__)
 PEOPLE, CONTACTS, ACTIVITY_LOG = (cast(Table, table.__table__) for table in (Person, Contact, ActivityEntry))
+SHEET_PEOPLE = cast(Table, SheetPerson.__table__)
 IMPORT_ROWS, CONSENT_RECORDS = (cast(Table, table.__table__) for table in (ImportRow, ConsentEntry))

@@ -306,6 +306,16 @@ def ends_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, dict[s
     return ends
 
 
+def retired_ends_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, dict[str, date]]:
+    """Return the last ends of retired cards, by person and kind; a kind of which one is current is not among them."""
+    query = select(Card.person_id, Card.kind, func.max(Card.expires_on)).where(among(Card.person_id, person_ids))
+    ended = query.group_by(Card.person_id, Card.kind).having(func.count(Card.retired_at) == func.count(Card.id))
+    found: dict[int, dict[str, date]] = {}
+    for person_id, kind, expires_on in tx.execute(ended):
+        found.setdefault(person_id, {})[kind] = expires_on
+    return found
+
+
 def ends_of(tx: Session, card_ids: Collection[int]) -> dict[int, date]:
     """Return the ends of these cards, by id."""
     return dict(list(tx.execute(_ENDS_OF_CARDS, {"cards": card_ids})))

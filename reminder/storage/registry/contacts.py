@@ -208,15 +208,34 @@ def _indexes(tx: Session, keys: KeyRing, addresses: Collection[str]) -> dict[str
     return {address: newest[address_index_of(keys, address)] for address in addresses}
 
 
-def indexes_of(tx: Session, person_ids: Collection[int]) -> dict[int, set[tuple[str, bytes]]]:
-    """Return (channel, blind index) of the contacts around each person."""
-    found: dict[int, set[tuple[str, bytes]]] = {}
-    query = select(Contact.person_id, Contact.channel, Contact.address_index).where(
-        among(Contact.person_id, person_ids)
-    )
-    for person_id, channel, index in tx.execute(query):
+@dataclass(frozen=True)
+class KnownContact:
+    """A contact around a person without its address. `index`: the blind index of the address."""
+
+    id: int
+    is_family: bool
+    channel: ChannelName
+    index: bytes
+    state: ContactState
+    consent_how: ConsentHow | None
+
+
+def known_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, list[KnownContact]]:
+    """Return the contacts around each of these persons, without opening an address."""
+    found: dict[int, list[KnownContact]] = {}
+    query = select(
+        Contact.person_id,
+        Contact.id,
+        Contact.is_family,
+        Contact.channel,
+        Contact.address_index,
+        Contact.state,
+        Contact.consent_how,
+    ).where(among(Contact.person_id, person_ids))
+    for person_id, contact_id, is_family, channel, index, state, consent_how in tx.execute(query.order_by(Contact.id)):
         assert person_id is not None  # one of `person_ids`
-        found.setdefault(person_id, set()).add((channel, index))
+        one = KnownContact(contact_id, is_family, ChannelName(channel), index, state, consent_how)
+        found.setdefault(person_id, []).append(one)
     return found
 
 

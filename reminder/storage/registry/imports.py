@@ -25,6 +25,7 @@ from reminder.domain.model.imports import (
     RowCounts,
     RowEffect,
     RowStatus,
+    SheetAnswer,
 )
 from reminder.domain.model.state_machine import Move
 from reminder.errors import ConflictError
@@ -64,7 +65,7 @@ class ImportRowView:
     """A row of a sheet.
 
     `cells`: by place, without refused values; empty once the row is saved. `reader_findings`: findings of the reader of
-    the file; `findings`: those and the findings of the check.
+    the file; `findings`: those and the findings of the check. `answer`: to the questions among them.
     """
 
     number: int
@@ -75,6 +76,7 @@ class ImportRowView:
     effect: RowEffect
     person_id: int | None
     is_confirmed: bool
+    answer: SheetAnswer | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,11 @@ class NewRow:
 
 @dataclass(frozen=True)
 class CheckedRow:
-    """The result of checking a row. `fingerprint`: a keyed index of the person; None where the row is refused."""
+    """The result of checking a row.
+
+    `fingerprint`: a keyed index of the person; None where the row is refused. `answer`: one that was given to the same
+    question about an earlier sheet.
+    """
 
     number: int
     status: RowStatus
@@ -96,6 +102,7 @@ class CheckedRow:
     effect: RowEffect
     person_id: int | None
     fingerprint: bytes | None
+    answer: SheetAnswer | None = None
 
 
 _COLUMNS = (
@@ -345,6 +352,7 @@ _ROW = (
     ImportRow.effect,
     ImportRow.person_id,
     ImportRow.is_confirmed,
+    ImportRow.answer,
 )
 
 
@@ -378,7 +386,7 @@ def _rows(tx: Session, keys: KeyRing, query: Select[*tuple[Any, ...]], limit: in
 
 
 def _row(keys: KeyRing, read: Callable[[Any], Any], row: Row[*tuple[Any, ...]]) -> ImportRowView:
-    number, cells_sealed, reader_findings, status, findings, effect, person_id, is_confirmed = row
+    number, cells_sealed, reader_findings, status, findings, effect, person_id, is_confirmed, answer = row
     cells = {}
     if cells_sealed is not None:
         cells = {int(place): text for place, text in json.loads(keys.open(cells_sealed)).items()}
@@ -391,6 +399,7 @@ def _row(keys: KeyRing, read: Callable[[Any], Any], row: Row[*tuple[Any, ...]]) 
         effect=RowEffect(effect),
         person_id=person_id,
         is_confirmed=is_confirmed,
+        answer=None if answer is None else SheetAnswer(answer),
     )
 
 
@@ -425,6 +434,7 @@ def set_checked(tx: Session, import_id: int, rows: Sequence[CheckedRow]) -> None
             "effect": row.effect,
             "person_id": row.person_id,
             "row_fingerprint": row.fingerprint,
+            "answer": row.answer,
         }
         for row in rows
     ]
@@ -479,10 +489,62 @@ def _tokens(tx: Session, keys: KeyRing, import_id: int, numbers: Sequence[int]) 
     return {number: bytes(row_token) for number, row_token in found.items() if row_token is not None}
 
 
+def answer_rows(tx: Session, import_id: int, answers: Mapping[int, tuple[SheetAnswer, int | None]]) -> None:
+    """Record what somebody has answered: by row number the answer, and the person whom the row is about, if any."""
+    values = [
+        {"import_id": import_id, "number": number, "answer": answer, "person_id": person_id}
+        for number, (answer, person_id) in answers.items()
+    ]
+    update_many(tx, IMPORT_ROWS, _KEYS, values)
+
+
 def confirm_rows(tx: Session, import_id: int, numbers: Collection[int]) -> None:
     """Record that somebody has confirmed these rows."""
     values = [{"import_id": import_id, "number": number, "is_confirmed": True} for number in set(numbers)]
     update_many(tx, IMPORT_ROWS, _KEYS, values)
+
+
+def unsettled_rows(tx: Session, keys: KeyRing, import_id: int, limit: int) -> list[ImportRowView]:
+    """Return rows that were not checked yet, in the order of the sheet."""
+    return some_rows(tx, keys, import_id, statuses=[RowStatus.UNCHECKED], limit=limit)
+
+
+def rows_of_numbers(tx: Session, keys: KeyRing, import_id: int, numbers: Collection[int]) -> list[ImportRowView]:
+    """Return the rows with these numbers, in the order of the sheet."""
+    query = select(*_ROW).where(ImportRow.import_id == import_id, among(ImportRow.number, numbers))
+    return _rows(tx, keys, query, len(numbers))
+
+
+def uncheck_rows(tx: Session, import_id: int) -> None:
+    """Set all rows back to not checked, before they are checked once more."""
+    values = {
+        "status": RowStatus.UNCHECKED,
+        "effect": RowEffect.NONE,
+        "person_id": None,
+        "row_fingerprint": None,
+        "answer": None,
+    }
+    tx.execute(update(ImportRow).where(ImportRow.import_id == import_id).values(values))
+
+
+def taken_people(tx: Session, import_id: int, person_ids: Collection[int]) -> dict[int, int]:
+    """Return which of these persons a row of the sheet is about already, with the number of the first such row."""
+    query = (
+        select(ImportRow.person_id, func.min(ImportRow.number))
+        .where(ImportRow.import_id == import_id, among(ImportRow.person_id, person_ids))
+        .group_by(ImportRow.person_id)
+    )
+    return {person_id: number for person_id, number in tx.execute(query) if person_id is not None}
+
+
+def saved_people(tx: Session, import_id: int, person_ids: Collection[int]) -> set[int]:
+    """Return which of these persons a row of the sheet was saved for."""
+    query = select(ImportRow.person_id).where(
+        ImportRow.import_id == import_id,
+        ImportRow.status == RowStatus.SAVED,
+        among(ImportRow.person_id, person_ids),
+    )
+    return {person_id for person_id in tx.scalars(query) if person_id is not None}
 
 
 def matched_people(tx: Session, import_id: int) -> set[int]:

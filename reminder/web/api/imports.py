@@ -7,17 +7,18 @@ from fastapi import APIRouter, Body, Depends, Query
 from fastapi.responses import Response
 from pydantic import BeforeValidator, ConfigDict, FailFast, Field
 
-from reminder.domain.model.imports import ColumnUse, ImportState, RowEffect, RowStatus
+from reminder.domain.model.imports import ColumnUse, ImportState, RowEffect, RowStatus, SheetAnswer
 from reminder.domain.text.spreadsheet_writer import XLSX
 from reminder.enrolment.imports import report, service
 from reminder.enrolment.imports.bounded_reader import read_bounded
 from reminder.enrolment.imports.reader import MOST_ROWS, ResidentSheet
+from reminder.enrolment.imports.service import RowAnswer
 from reminder.errors import RefusedInputError
 from reminder.storage.auth import authorized
 from reminder.storage.registry import imports
 from reminder.storage.registry.imports import ImportView
 from reminder.web.api.operation import PREFIX, TAKES_SHEETS, Caller, Changes, Operation
-from reminder.web.api.shapes import Id, In, Instant, Listed, Out, Paged, part, whole
+from reminder.web.api.shapes import Id, IdIn, In, Instant, Listed, Out, Paged, part, whole
 from reminder.web.declared import declares
 
 __all__ = ["TAKES_SHEETS", "router"]
@@ -47,10 +48,19 @@ class CheckIn(In):
     ]
 
 
+class AnswerIn(In):
+    """An answer to the questions of a row, one of its `answers`. `person`: of several `people`, which one."""
+
+    row: Annotated[int, Field(ge=1, le=9_999_999), BeforeValidator(whole)]
+    answer: Annotated[SheetAnswer, Field(strict=False)]
+    person: IdIn | None = None
+
+
 class SaveIn(In):
     """The rows to save besides the good ones.
 
-    `rows`: those that need a confirmation and have it; `all`: all of them have it.
+    `rows`: those that need a confirmation and have it; `all`: all of them have it, but for those that ask who is meant
+    or which of two dates is right. These need one of the `answers`.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"rows": [], "all": False}]})
@@ -62,6 +72,7 @@ class SaveIn(In):
         BeforeValidator(_whole_numbers),
     ]
     all: bool = False
+    answers: Annotated[list[AnswerIn], FailFast(), Field(default_factory=list, max_length=MOST_ROWS)]
 
 
 class ColumnOut(Out):
@@ -106,8 +117,19 @@ class ImportOut(Out):
     created_at: Instant
 
 
+class PersonMeantOut(Out):
+    """A registered person whom a row may be about."""
+
+    id: int
+    label: str
+    room: str
+
+
 class RowOut(Out):
-    """The result of one row of the sheet. `cell`: where it is wrong; `sentences`: what to do about it."""
+    """The result of one row of the sheet. `cell`: where it is wrong; `sentences`: what to do about it.
+
+    `answers`: what may be answered to its questions; `answer`: what was. `people`: whom it may be about.
+    """
 
     row: int
     status: RowStatus
@@ -117,6 +139,9 @@ class RowOut(Out):
     sentences: list[str]
     needs_confirmation: bool
     person_id: int | None
+    answers: list[SheetAnswer]
+    answer: SheetAnswer | None
+    people: list[PersonMeantOut]
 
 
 @router.get("/imports")
@@ -189,6 +214,9 @@ def list_rows(caller: Changes, import_id: Id, page: Paged) -> Listed[RowOut]:
                 sentences=list(one.sentences),
                 needs_confirmation=one.needs_confirmation,
                 person_id=one.person_id,
+                answers=list(one.answers),
+                answer=one.answer,
+                people=[PersonMeantOut(id=person.id, label=person.label, room=person.room) for person in one.people],
             )
             for one in reports
         ],
@@ -202,7 +230,8 @@ def save_sheet(caller: Changes, import_id: Id, given: SaveIn) -> ImportOut:
     """Start saving what was checked. The answer comes before the work is done."""
     with caller.writing() as uow:
         authorized.sheet_import(uow.tx, caller.who, import_id)
-        service.start_saving(uow, import_id=import_id, confirmed=given.rows, all_confirmed=given.all)
+        answers = {one.row: RowAnswer(one.answer, one.person) for one in given.answers}
+        service.start_saving(uow, import_id=import_id, confirmed=given.rows, all_confirmed=given.all, answers=answers)
     return _look_up(caller, import_id)
 
 

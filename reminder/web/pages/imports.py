@@ -6,15 +6,16 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 
 from reminder.domain.model.access import Actor
-from reminder.domain.model.imports import IN_WORK, ColumnUse, ImportState, RowEffect, RowStatus
+from reminder.domain.model.imports import IN_WORK, ColumnUse, ImportState, RowEffect, RowStatus, SheetAnswer
 from reminder.domain.model.people import Language, Mode
 from reminder.domain.text.spreadsheet_writer import XLSX
 from reminder.enrolment.imports import matching, report, service
 from reminder.enrolment.imports.bounded_reader import read_bounded
 from reminder.enrolment.imports.reader import LARGEST
+from reminder.enrolment.imports.service import RowAnswer
 from reminder.enrolment.imports.template import template
 from reminder.errors import RefusedInputError, TooManyRequestsError
 from reminder.storage.auth import authorized
@@ -220,15 +221,36 @@ def name_columns(request: Request, app: OpenApp, who: Changes, import_id: int, f
 @router.post("/imports/{import_id}/save")
 @declares(logs=["sheet_saved"])
 def save_import(request: Request, app: OpenApp, who: Changes, import_id: int, form: Filled) -> Response:
-    """Save the good rows, and those that need a confirmation and were ticked."""
+    """Save the good rows, and those whose questions were answered."""
     sheet_import = _own_import(app, who, import_id)
-    ticked = [int(one) for one in form.getlist("yes") if isinstance(one, str) and one.isdecimal() and len(one) < 8]
+    ticked = [int(one) for one in form.getlist("yes") if isinstance(one, str) and _is_number(one)]
     try:
         with app.writing() as uow:
-            service.start_saving(uow, import_id=import_id, confirmed=ticked, all_confirmed=typed(form, "all") == "yes")
+            service.start_saving(
+                uow,
+                import_id=import_id,
+                confirmed=ticked,
+                all_confirmed=typed(form, "all") == "yes",
+                answers=_answers(form),
+            )
     except RefusedInputError as refused:
         return _show(request, app, sheet_import, refused)
     return go(f"/imports/{import_id}")
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 16
+
+
+def _answers(form: FormData) -> dict[int, RowAnswer]:
+    """Return the answers of a form, by row: each is an answer, perhaps with the person it means, as in "same:12"."""
+    found = {}
+    for name in form:
+        number = name.removeprefix("answer")
+        answer, _, person = typed(form, name).partition(":")
+        if number != name and _is_number(number) and answer in list(SheetAnswer):
+            found[int(number)] = RowAnswer(SheetAnswer(answer), int(person) if _is_number(person) else None)
+    return found
 
 
 @router.post("/imports/{import_id}/cancel")

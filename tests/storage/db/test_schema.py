@@ -7,6 +7,7 @@ import pytest
 from alembic import command
 from sqlalchemy.exc import IntegrityError
 
+from reminder.domain.model.imports import SheetAnswer
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import Role
 from reminder.domain.model.person_states import PAUSE
@@ -18,7 +19,7 @@ from reminder.storage.db import schema
 from reminder.storage.db.columns import EnumText
 from reminder.storage.db.session import Database
 from reminder.storage.db.tables import Base
-from reminder.storage.registry import card_lives, cards, groups, imports, person_lives
+from reminder.storage.registry import card_lives, cards, groups, imports, person_lives, sheet_memory
 from reminder.storage.reminders import notices, replies, unclear_replies
 from tests.storage.conftest import Rows
 from tests.village import Village
@@ -254,6 +255,7 @@ def test_the_database_itself_refuses_what_is_no_member_of_an_enum(village: Villa
         accounts.invite(tx, keys, group_id=1, address="ane@example.jp", role=Role.EDITOR, now=now, expires_at=now)
         sheet = imports.add(tx, group_id=1, member_id=1, columns=[], now=now)
         imports.add_rows(tx, keys, sheet, [imports.NewRow(2, {}, ())])
+        sheet_memory.answer(tx, keys, 1, {"だれ": (SheetAnswer.SAME, None)}, now)
         card_lives.make_appointment(tx, 1, date(2027, 3, 31), None, on=date(2027, 2, 1), now=now)
         person_lives.move(tx, 1, PAUSE, on=date(2027, 2, 1), now=now)
 

@@ -82,6 +82,16 @@ def test_current_cards_are_those_that_are_not_retired_and_lists_have_both(rows: 
     assert cards.ends_of(rows.tx, [kept, retired]) == {kept: END}
 
 
+def test_the_ends_of_cards_that_were_retired_are_known_unless_there_is_a_new_one(rows: Rows) -> None:
+    person = rows.person(rows.group())
+    for kind, end in (("passport", END - DAY), ("passport", END), ("mynumber_card", END)):
+        cards.retire(rows.tx, rows.card(person, kind, expires_on=end), NOW)
+    rows.card(person, "mynumber_card")
+
+    assert cards.retired_ends_of_people(rows.tx, [person]) == {person: {"passport": END}}
+    assert cards.retired_ends_of_people(rows.tx, []) == {}
+
+
 def test_cards_that_end_within_some_days_come_the_soonest_first_and_page_by_page(rows: Rows) -> None:
     group = rows.group()
     person = rows.person(group)

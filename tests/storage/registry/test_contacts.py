@@ -68,8 +68,15 @@ def test_many_contacts_are_added_at_once_and_their_ids_are_in_the_order_of_the_r
         (first, ContactState.CONFIRMED),
         (second, ContactState.UNCONFIRMED),
     ]
-    indexes = contacts.indexes_of(rows.tx, [first, second])
-    assert indexes[first] == indexes[second] == {("sms", rows.keys.blind_index(PHONE))}
+    known = contacts.known_of_people(rows.tx, [first, second])
+    assert [
+        (one.id, one.is_family, one.channel, one.index, one.state, one.consent_how)
+        for some in (known[first], known[second])
+        for one in some
+    ] == [
+        (added[0], False, SMS, rows.keys.blind_index(PHONE), ContactState.CONFIRMED, ConsentHow.WRITTEN),
+        (added[1], True, SMS, rows.keys.blind_index(PHONE), ContactState.UNCONFIRMED, None),
+    ]
 
 
 def test_an_address_is_known_by_its_owner_and_its_channel(rows: Rows) -> None:

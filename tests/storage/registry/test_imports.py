@@ -16,6 +16,7 @@ from reminder.domain.model.imports import (
     RowCounts,
     RowEffect,
     RowStatus,
+    SheetAnswer,
 )
 from reminder.errors import ConflictError
 from reminder.storage.db.tables import Import, ImportRow
@@ -161,3 +162,32 @@ def test_what_is_deleted_leaves_no_row(rows: Rows) -> None:
 
     assert rows.column(Import.id) == [kept]
     assert rows.column(ImportRow.number) == []
+
+
+def test_an_answer_is_kept_with_its_row_until_the_rows_are_checked_anew(rows: Rows) -> None:
+    group = rows.group()
+    added, person = with_rows(rows, rows.sheet_import(group)), rows.person(group)
+    assert [one.number for one in imports.unsettled_rows(rows.tx, rows.keys, added, 2)] == [1, 2]
+    imports.set_checked(rows.tx, added, [checked(1, person), checked(2)])
+
+    imports.answer_rows(rows.tx, added, {1: (SheetAnswer.LEAVE, None), 2: (SheetAnswer.SAME, person)})
+
+    found = imports.rows_of_numbers(rows.tx, rows.keys, added, [2, 1, 9])
+    assert [(one.number, one.answer, one.person_id) for one in found] == [
+        (1, SheetAnswer.LEAVE, None),
+        (2, SheetAnswer.SAME, person),
+    ]
+    assert [one.number for one in imports.unsettled_rows(rows.tx, rows.keys, added, 9)] == [3]
+    imports.uncheck_rows(rows.tx, added)
+    assert [one.answer for one in imports.unsettled_rows(rows.tx, rows.keys, added, 9)] == [None] * 3
+    assert imports.matched_people(rows.tx, added) == set()
+
+
+def test_whom_the_rows_of_a_sheet_are_about_is_known_before_and_after_they_are_saved(rows: Rows) -> None:
+    group = rows.group()
+    added, first, second = with_rows(rows, rows.sheet_import(group)), rows.person(group), rows.person(group)
+    imports.set_checked(rows.tx, added, [checked(2, first), checked(3, second)])
+    imports.set_saved(rows.tx, added, {2: first})
+
+    assert imports.taken_people(rows.tx, added, [first, second, 999]) == {first: 2, second: 3}
+    assert imports.saved_people(rows.tx, added, [first, second]) == {first}
