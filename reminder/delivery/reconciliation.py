@@ -29,7 +29,7 @@ from reminder.domain.rules.same_words import Claimant, identify, some_are_double
 from reminder.errors import ChannelError, DatabaseNotReadyError, TemporaryChannelError
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.session import Database, Tx
-from reminder.storage.outbox import leases, queue
+from reminder.storage.outbox import queue, unknown_outcomes
 from reminder.storage.outbox.leases import LeasedMessage
 from reminder.storage.runtime import breakers
 
@@ -63,12 +63,12 @@ def settle_unknown(
     """
     now = clock.now()
     with database.writing() as tx:
-        lost = leases.mark_lost_unknown(tx, now)
+        lost = unknown_outcomes.mark_lost_unknown(tx, now)
         if lost:
             log.warning("%s messages were being handed over when their worker stopped; asking the provider", len(lost))
-        unknown, forgotten = leases.lease_unknown(tx, keys, now=now, lease=OUTCOME_WITHIN, limit=AT_ONCE)
+        unknown, forgotten = unknown_outcomes.lease_unknown(tx, keys, now=now, lease=OUTCOME_WITHIN, limit=AT_ONCE)
         reschedule.reschedule_next_day(tx, forgotten, now)
-        others = leases.provider_ids_at_same_addresses(tx, [leased.contact_id for leased in unknown])
+        others = unknown_outcomes.provider_ids_at_same_addresses(tx, [leased.contact_id for leased in unknown])
         open_now = breakers.open_channels(tx)
     if not unknown:
         return len(forgotten)
@@ -78,7 +78,7 @@ def settle_unknown(
         answers = run(_unless_stopped(asking.ask(some), goes_on)) if goes_on() else None
         if answers is None:
             with database.writing() as tx:
-                leases.ask_soon(tx, unknown[start:], clock.now())
+                unknown_outcomes.ask_soon(tx, unknown[start:], clock.now())
             return start + len(forgotten)
         outcomes, doubled = list[tuple[LeasedMessage, Outcome]](), set[int]()
         try:
@@ -121,13 +121,13 @@ def _outcomes(
     """
     now = clock.now()
     listed = {leased.outgoing.message_id: answer for leased, answer in answered if isinstance(answer, ListedEntries)}
-    leases.lock_addresses(tx, [leased for leased, _ in answered if leased.outgoing.message_id in listed])
-    claimants = leases.claimants(tx, listed, slack=CLOCK_SLACK, now=now) if listed else {}
+    unknown_outcomes.lock_addresses(tx, [leased for leased, _ in answered if leased.outgoing.message_id in listed])
+    claimants = unknown_outcomes.claimants(tx, listed, slack=CLOCK_SLACK, now=now) if listed else {}
     taken: dict[ChannelName, set[str]] = {}
     for leased, answer in answered:
         if isinstance(answer, ListedEntries):
             ids = {entry.provider_id for entry in answer.entries}
-            taken.setdefault(leased.channel, set()).update(leases.known_provider_ids(tx, leased.channel, ids))
+            taken.setdefault(leased.channel, set()).update(unknown_outcomes.known_provider_ids(tx, leased.channel, ids))
     found, settled, doubled = list[tuple[LeasedMessage, Outcome]](), set[int](), set[int]()
     for leased, answer in answered:
         meant = answer

@@ -32,7 +32,7 @@ from reminder.domain.rules.preferences import Preferences
 from reminder.errors import ChannelError, DatabaseNotReadyError, UnknownOutcomeError
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.session import Database, Tx
-from reminder.storage.outbox import leases
+from reminder.storage.outbox import leases, recording, unknown_outcomes
 from reminder.storage.outbox.leases import LeasedMessage
 from reminder.storage.registry import contacts
 from reminder.storage.reminders import notices, open_questions
@@ -245,7 +245,7 @@ class Sender:
 def record(tx: Tx, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move[MessageState], clock: Clock) -> None:
     """Record the outcomes and their consequences: contacts that are gone, channels that pause, days that are over."""
     now = clock.now()
-    leases.record(tx, outcomes, move, now)
+    recording.record(tx, outcomes, move, now)
     gone = _contacts(outcomes, ContactState.UNREACHABLE)
     notices.add_unreachable(tx, contacts.mark_unreachable(tx, gone), now)
     if opted_out := _contacts(outcomes, ContactState.OPTED_OUT):
@@ -281,7 +281,7 @@ def record_each(
                 record_some(tx, [one])
         except DatabaseNotReadyError:
             raise
-        except leases.ProviderIdTakenError:
+        except recording.ProviderIdTakenError:
             log.error("message %s: its provider names it by the id of another message", message_id)
             unknown = Outcome(MessageState.UNKNOWN, ID_TAKEN, wait_until=clock.now() + BEFORE_ASKING)
             with database.writing() as tx:
@@ -289,7 +289,7 @@ def record_each(
         except Exception:
             log.exception("row %s of the queue %s is set aside", message_id, set_aside.OUTCOMES)
             with database.writing() as tx:
-                leases.set_aside(tx, message_id, clock.now() + set_aside.TRIED_AGAIN_AFTER)
+                unknown_outcomes.set_aside(tx, message_id, clock.now() + set_aside.TRIED_AGAIN_AFTER)
                 set_aside.add(tx, set_aside.OUTCOMES, [message_id], clock.now())
 
 

@@ -30,7 +30,7 @@ from reminder.domain.rules.sending_limits import (
 )
 from reminder.enrolment import register
 from reminder.enrolment.register import NewContact, NewPerson
-from reminder.storage.outbox import group_limits, leases, queue, rate_limits
+from reminder.storage.outbox import group_limits, leases, queue, rate_limits, unknown_outcomes
 from reminder.storage.outbox.queue import MessageDraft
 from reminder.storage.registry import contacts
 from reminder.storage.runtime import heartbeats
@@ -359,8 +359,8 @@ def test_a_worker_whose_clock_is_minutes_ahead_takes_nothing_out_of_another_s_ha
     held = claim(crowd).leased
     with crowd.app.database.writing() as tx:
         assert len(leases.begin_hand_over(tx, held, crowd.now)) == 2
-        assert leases.mark_lost_unknown(tx, crowd.now + timedelta(minutes=5)) == []
-        assert leases.mark_lost_unknown(tx, crowd.now + OUTCOME_WITHIN) != []
+        assert unknown_outcomes.mark_lost_unknown(tx, crowd.now + timedelta(minutes=5)) == []
+        assert unknown_outcomes.mark_lost_unknown(tx, crowd.now + OUTCOME_WITHIN) != []
 
 
 class Slow:

@@ -58,6 +58,11 @@ class CardStatus:
         return self.card.kind
 
     @property
+    def needs_attention(self) -> bool:
+        """Return whether a human must look at it: nobody has answered, or the person was not told."""
+        return self.is_silent or self.untold_on is not None
+
+    @property
     def is_acknowledged(self) -> bool:
         """Return whether somebody has said that the card is renewed."""
         return self.card.acknowledged_on is not None

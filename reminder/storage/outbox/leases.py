@@ -1,8 +1,9 @@
-"""Leases and hand-overs: a worker leases queued messages, begins their hand-over, and records the outcomes.
+"""Leases and hand-overs: a worker leases queued messages and begins their hand-over.
 
 A leased message is queued and has a `lease_until` in the future. It stays whatever it was if its worker dies, and what
 cancels queued messages cancels it. Just before its first byte leaves, `begin_hand_over` looks once more whether it is
-still true and moves it to `sending`: from then on only an outcome says whether it has left.
+still true and moves it to `sending`: from then on only an outcome says whether it has left (recording.py,
+unknown_outcomes.py).
 """
 
 from collections import Counter
@@ -28,47 +29,32 @@ from sqlalchemy import (
     select,
     true,
     union_all,
-    update,
 )
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from reminder.domain.model.channels import registered
 from reminder.domain.model.messages import (
-    BEFORE_ASKING_AGAIN,
     CANCEL,
-    FAIL_UNASKABLE,
     FAIL_UNREADABLE,
-    FORGET_WORDS,
     HAND_OVER,
-    ID_TAKEN,
-    LOSE_OUTCOME,
     MESSAGE_STATES,
     MISS,
-    NOT_FOUND,
     OUTCOME_WITHIN,
-    RECORD_ANSWER,
-    RECORD_OUTCOME,
     UNREADABLE,
     CancelReason,
     MessageKind,
     MessageState,
-    Outcome,
     Outgoing,
     ReminderState,
     Urgency,
 )
 from reminder.domain.model.people import Audience, ChannelName, ContactState, Mode
 from reminder.domain.model.state_machine import Move
-from reminder.domain.rules.same_words import Claimant
 from reminder.errors import SettingsError
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.crypto.references import MESSAGE
 from reminder.storage.db.columns import Instant
-from reminder.storage.db.locks import lock
-from reminder.storage.db.statements import among, ids_param, in_batches, update_many
+from reminder.storage.db.statements import among, ids_param, update_many
 from reminder.storage.db.tables import (
-    AWAITS_OUTCOME,
     IS_LEASED,
     IS_QUEUED,
     IS_QUEUED_CODE,
@@ -80,7 +66,6 @@ from reminder.storage.db.tables import (
     MessageReminder,
     Person,
     Reminder,
-    SentTrace,
 )
 from reminder.storage.db.transitions import staying, transition
 from reminder.storage.outbox import restore_guard
@@ -137,13 +122,6 @@ class Opened(NamedTuple):
     unreadable: list[int]
 
 
-class Unknown(NamedTuple):
-    """Leased messages of unknown fate, and the ids of those whose words were forgotten: they may have arrived."""
-
-    leased: list[LeasedMessage]
-    forgotten: list[int]
-
-
 # A message about cards is true while each of them still ends on the day that it tells, and nobody has said meanwhile
 # that it is renewed.
 _OVER = (ReminderState.ACKNOWLEDGED, ReminderState.SETTLED)
@@ -175,7 +153,7 @@ def _may_be_contacted(message: Any) -> ColumnElement[bool]:
     )
 
 
-_COLUMNS = (
+LEASED_COLUMNS = (
     Message.id,
     Message.kind,
     Message.channel,
@@ -202,7 +180,7 @@ _IS_FREE = or_(Message.lease_until.is_(None), Message.lease_until <= bindparam("
 # a moment older.
 def _due(*which: ColumnElement[bool] | TextClause) -> CTE:
     return (
-        select(*_COLUMNS, Message.fairness_rank, Message.scheduled_at)
+        select(*LEASED_COLUMNS, Message.fairness_rank, Message.scheduled_at)
         .where(
             *which,
             Message.channel == bindparam("channel"),
@@ -217,21 +195,11 @@ def _due(*which: ColumnElement[bool] | TextClause) -> CTE:
     )
 
 
-_ASKABLE = (
-    select(*_COLUMNS, Message.handed_at)
-    .where(AWAITS_OUTCOME, Message.state == MessageState.UNKNOWN, Message.lease_until <= bindparam("now"))
-    .order_by(Message.lease_until)
-    .limit(bindparam("limit"))
-    .with_for_update(skip_locked=True)
-    .cte("due")
-)
-
-
 # Columns that only find and order the rows, or that are returned in another form.
 _INSIDE = {Message.fairness_rank.key, Message.scheduled_at.key, Message.row_token.key}
 
 
-def _with_reader(due: CTE) -> Select[Any]:
+def with_recipient(due: CTE) -> Select[Any]:
     """Return the rows with the recipient's address and channel facts."""
     # A group may want this; but elderly people themselves are written to only when counters are open.
     on_holidays = and_(
@@ -257,7 +225,7 @@ def _with_reader(due: CTE) -> Select[Any]:
 
 def _pick(due: CTE) -> Select[Any]:
     return (
-        _with_reader(due)
+        with_recipient(due)
         .add_columns(
             _may_be_contacted(due.c).label("may_be_contacted"), _is_untrue(literal_column("due.id")).label("is_untrue")
         )
@@ -267,7 +235,6 @@ def _pick(due: CTE) -> Select[Any]:
 
 _PICK = _pick(_due(IS_QUEUED, Message.kind != MessageKind.LOGIN_CODE))
 _PICK_CODES = _pick(_due(IS_QUEUED_CODE))
-_ASK = _with_reader(_ASKABLE).order_by(_ASKABLE.c.id)
 
 
 def pick_due_and_end_stale(
@@ -517,148 +484,9 @@ def _end_queued(tx: Session, ids: Sequence[int], move: Move[MessageState], reaso
         tx.execute(transition(MESSAGE_STATES, move, among(Message.id, ids)).values(values))
 
 
-def mark_lost_unknown(tx: Session, now: datetime) -> list[int]:
-    """Mark messages whose hand-over has no outcome in time as unknown: nobody knows whether they left.
-
-    Return their ids.
-    """
-    lost = tx.execute(
-        transition(MESSAGE_STATES, LOSE_OUTCOME, and_(AWAITS_OUTCOME, Message.lease_until <= now))
-        .values(reason="lease_ran_out", not_found_count=0)
-        .returning(Message.id)
-    )
-    return list(lost.scalars())
-
-
-def ask_soon(tx: Session, unknown: Collection[LeasedMessage], now: datetime) -> None:
-    """End the leases of these messages of unknown outcome: nobody was asked about them."""
-    if unknown:
-        these = among(Message.id, [leased.outgoing.message_id for leased in unknown])
-        tx.execute(staying(MESSAGE_STATES, these, states=RECORD_ANSWER.leaves).values(lease_until=now))
-
-
-def set_aside(tx: Session, message_id: int, until: datetime) -> None:
-    """Let a message whose outcome could not be recorded be asked about then, and not before."""
-    values = {"reason": "not_recorded", "lease_until": until}
-    tx.execute(transition(MESSAGE_STATES, LOSE_OUTCOME, Message.id == message_id).values(values))
-    tx.execute(staying(MESSAGE_STATES, Message.id == message_id, states=RECORD_ANSWER.leaves).values(values))
-
-
-def lease_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int) -> Unknown:
-    """Lease messages of unknown outcome whose reconciliation is due.
-
-    One whose key is missing waits for it. One that was changed cannot be asked about, and fails.
-    """
-    found = tx.execute(_ASK, {"now": now, "limit": limit}).all()
-    closed = [row.id for row in found if not is_openable(keys, row)]
-    if closed:
-        later = {"lease_until": now + BEFORE_ASKING_AGAIN}
-        tx.execute(staying(MESSAGE_STATES, among(Message.id, closed), states=RECORD_ANSWER.leaves).values(later))
-    askable = [row for row in found if row.id not in set(closed)]
-    forgotten = [row.id for row in askable if row.body_sealed is None]
-    leased, unreadable = decrypt(keys, [row for row in askable if row.body_sealed is not None], None, now + lease)
-    if leased:
-        these = among(Message.id, [message.outgoing.message_id for message in leased])
-        tx.execute(staying(MESSAGE_STATES, these, states=RECORD_ANSWER.leaves).values(lease_until=now + lease))
-    for ids, move, reason in ((forgotten, FORGET_WORDS, NOT_FOUND), (unreadable, FAIL_UNASKABLE, UNREADABLE)):
-        if ids:
-            failed = {"reason": reason, "lease_until": None, "ended_at": now}
-            tx.execute(transition(MESSAGE_STATES, move, among(Message.id, ids)).values(failed))
-    return Unknown(leased, forgotten)
-
-
 def is_openable(keys: KeyRing, row: DueRow) -> bool:
     """Return whether the keys that sealed a message and its address are on the ring."""
     return keys.can_open(row.body_sealed) and keys.can_open(row.address_sealed or row.contact_address_sealed)
-
-
-# What may have left and has no id of the provider yet.
-_MAY_HAVE_LEFT = or_(
-    AWAITS_OUTCOME,
-    Message.possibly_double,
-    Message.reason.in_((NOT_FOUND, ID_TAKEN)),
-)
-_ITSELF, _OTHER_CONTACT = aliased(Message, name="itself"), aliased(Contact, name="other_contact")
-_CLAIMANTS = (
-    select(_ITSELF.id, Message.id, Message.handed_at, Message.state)
-    .select_from(_ITSELF)
-    .join(Contact, Contact.id == _ITSELF.contact_id)
-    .join(_OTHER_CONTACT, _OTHER_CONTACT.address_index == Contact.address_index)
-    .join(Message, Message.contact_id == _OTHER_CONTACT.id)
-    .where(
-        among(_ITSELF.id, ids_param("ids")),
-        Message.channel == _ITSELF.channel,
-        # A list of calls does not say what was spoken.
-        or_(
-            Message.body_fingerprint == _ITSELF.body_fingerprint,
-            Message.channel.in_(bindparam("spoken", expanding=True)),
-        ),
-        Message.provider_id.is_(None),
-        Message.handed_at >= bindparam("since"),
-        _MAY_HAVE_LEFT,
-    )
-)
-# Older ones were asked about for long enough.
-_CLAIM_FOR = timedelta(days=2)
-
-
-def lock_addresses(tx: Session, leased: Collection[LeasedMessage]) -> None:
-    """Wait until no other worker decides which entries of a provider's list messages to these addresses are."""
-    ids = [one.contact_id for one in leased if one.contact_id is not None]
-    indexes = set(tx.scalars(select(Contact.address_index).where(among(Contact.id, ids)))) if ids else set()
-    for index in sorted(indexes):
-        lock(tx, f"identify {index.hex()}")
-
-
-def claimants(
-    tx: Session, message_ids: Collection[int], *, slack: timedelta, now: datetime
-) -> Mapping[int, list[Claimant]]:
-    """Return, for each of these messages, those of the same words to the same address that may have left unanswered.
-
-    Each of them is among its own, unless the provider's id of it is known by now. `slack`: how far the provider's clock
-    may be from ours.
-    """
-    restored_at = restore_guard.restored_at(tx)
-    found: dict[int, list[Claimant]] = {}
-    spoken = [name for name in registered() if name.is_call]
-    asked = {"ids": message_ids, "since": now - _CLAIM_FOR, "spoken": spoken}
-    for of_id, message_id, handed_at, state in tx.execute(_CLAIMANTS, asked):
-        assert handed_at is not None  # by the statement
-        # Of one that was handed over before a restore only the earliest instant is known: it may have been tried again
-        # since the back-up.
-        is_from_before = restored_at is not None and handed_at < restored_at
-        is_open = state == MessageState.SENDING or is_from_before
-        latest = None if is_open else handed_at + OUTCOME_WITHIN + slack
-        found.setdefault(of_id, []).append(Claimant(message_id, handed_at - slack, latest))
-    return found
-
-
-def known_provider_ids(tx: Session, channel: ChannelName, provider_ids: Collection[str]) -> set[str]:
-    """Return those of these ids of the provider that belong to a message, or to one that was erased lately."""
-    known: set[str] = set()
-    for some in in_batches(provider_ids):
-        for column, which in (
-            (Message.provider_id, Message.channel == channel),
-            (SentTrace.provider_id, SentTrace.channel == channel),
-        ):
-            found = tx.scalars(select(column).where(column.in_(some), which))
-            known.update(one for one in found if one is not None)
-    return known
-
-
-def provider_ids_at_same_addresses(tx: Session, contact_ids: Collection[int | None]) -> list[str]:
-    """Return the provider's ids of the messages to the addresses of these contacts.
-
-    Every contact with the same address counts.
-    """
-    if not contact_ids:
-        return []
-    addresses = select(Contact.address_index).where(among(Contact.id, [one for one in contact_ids if one is not None]))
-    sharing = select(Contact.id).where(Contact.address_index.in_(addresses))
-    known = tx.execute(
-        select(Message.provider_id).where(Message.contact_id.in_(sharing), Message.provider_id.is_not(None))
-    )
-    return [provider_id for provider_id in known.scalars() if provider_id is not None]
 
 
 def decrypt(
@@ -714,118 +542,3 @@ def decrypt(
             )
         )
     return Opened(leased, unreadable)
-
-
-class AcceptedSql(NamedTuple):
-    """Parts of the statement that records many acceptances."""
-
-    change: str
-    only: str
-
-
-_STILL_NEEDED = (MessageState.QUEUED, MessageState.UNKNOWN)
-_RECORD = (
-    update(MESSAGES)
-    .where(
-        MESSAGES.c.id == bindparam("message"),
-        MESSAGES.c.state == bindparam("leaving"),
-        MESSAGES.c.attempts == bindparam("in_attempt"),
-    )
-    .values(
-        state=bindparam("to"),
-        reason=bindparam("why"),
-        provider_id=func.coalesce(bindparam("known_as"), MESSAGES.c.provider_id),
-        not_found_count=bindparam("seen_not"),
-        scheduled_at=func.coalesce(bindparam("again_at", type_=Instant()), MESSAGES.c.scheduled_at),
-        lease_until=bindparam("ask_at"),
-        possibly_double=or_(MESSAGES.c.possibly_double, bindparam("double")),
-        ended_at=bindparam("ended"),
-        # A code is erased as soon as it is handed over, or cannot be any more.
-        body_sealed=case((bindparam("forget"), None), else_=MESSAGES.c.body_sealed),
-        body_fingerprint=case((bindparam("forget"), None), else_=MESSAGES.c.body_fingerprint),
-    )
-)
-
-
-def _accepted(move: Move[MessageState]) -> AcceptedSql:
-    """Return what changes in a message that the provider has simply taken, and in which state it must be, as SQL."""
-    MESSAGE_STATES.require(move)
-    to, (leaving,) = move.target(MessageState.ACCEPTED), move.leaves
-    matched = ", is_matched = TRUE" if move is RECORD_ANSWER else ""
-    return AcceptedSql(
-        f"state = '{to}', reason = NULL, lease_until = NULL, not_found_count = 0{matched}",
-        f"messages.state = '{leaving}'",
-    )
-
-
-_ACCEPTED = {move.name: _accepted(move) for move in (RECORD_OUTCOME, RECORD_ANSWER)}
-
-
-def _is_simply_taken(leased: LeasedMessage, outcome: Outcome) -> bool:
-    """Return whether only the provider's acceptance is to be recorded; a code is erased with it."""
-    return outcome.state is MessageState.ACCEPTED and leased.kind is not MessageKind.LOGIN_CODE
-
-
-class ProviderIdTakenError(Exception):
-    """A provider has named a message by the id of another one; nothing of this transaction was recorded."""
-
-
-def record(
-    tx: Session, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move[MessageState], now: datetime
-) -> None:
-    """Record the outcomes of messages that this worker had leased.
-
-    `move`: RECORD_OUTCOME or RECORD_ANSWER; it reaches the state of each outcome. A message that a receipt or another
-    worker has moved on keeps its state. Raises ProviderIdTakenError where the transaction must be given up.
-    """
-    try:
-        _record(tx, outcomes, move, now)
-    except IntegrityError as refused:
-        # PostgreSQL names the index, SQLite its columns.
-        if "provider_id" not in str(refused.orig):
-            raise
-        raise ProviderIdTakenError from None
-
-
-def _record(
-    tx: Session, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move[MessageState], now: datetime
-) -> None:
-    (leaving,) = move.leaves
-    # In the order of their ids, the lock order of all changes to several messages.
-    in_order = sorted(outcomes, key=lambda one: one[0].outgoing.message_id)
-    taken = [one for one in in_order if _is_simply_taken(*one)]
-    # Nearly all messages are in this group, and few of their columns change.
-    update_many(
-        tx,
-        MESSAGES,
-        ("id", "attempts"),
-        [
-            {"provider_id": outcome.provider_id, "id": leased.outgoing.message_id, "attempts": leased.attempts}
-            for leased, outcome in taken
-        ],
-        also=_ACCEPTED[move.name].change,
-        only=_ACCEPTED[move.name].only,
-    )
-    others = [one for one in in_order if not _is_simply_taken(*one)]
-    if not others:
-        return
-    tx.connection().execute(
-        _RECORD,
-        [
-            {
-                "message": leased.outgoing.message_id,
-                "leaving": leaving,
-                "in_attempt": leased.attempts,
-                "to": move.target(outcome.state),
-                "why": outcome.reason,
-                "known_as": outcome.provider_id,
-                "again_at": outcome.wait_until if outcome.state is MessageState.QUEUED else None,
-                "ask_at": outcome.wait_until if outcome.state is MessageState.UNKNOWN else None,
-                "double": outcome.possibly_double,
-                "seen_not": outcome.not_found_count,
-                "forget": leased.kind is MessageKind.LOGIN_CODE and outcome.state not in _STILL_NEEDED,
-                "ended": now if outcome.state in (MessageState.FAILED, MessageState.STALE) else None,
-            }
-            for leased, outcome in others
-        ],
-    )

@@ -28,8 +28,9 @@ from reminder.web.support.rendering import go, local_path, minutes_since, page, 
 
 router = page_router()
 
-# Each with all their cards, so that a page of a large group is not larger than 100 kB.
-PEOPLE_SHOWN = 25
+# So many people at once of a large group, each with so many cards: its page is not larger than 100 kB.
+PEOPLE_SHOWN = 20
+CARDS_SHOWN = 3
 
 
 @router.get("/")
@@ -52,6 +53,7 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn, search
         "home.html",
         group=group,
         rows=rows,
+        most_cards=None if paging is None else CARDS_SHOWN,
         search=search,
         paging=paging,
         units=units,

@@ -34,7 +34,7 @@ class PageWords:
     def __call__(self, entry: str, /, **values: object) -> Markup:
         """Return the entry as HTML with its furigana."""
         filled = escape(self.entries[entry]).format(**values)
-        return Markup(furigana.as_ruby(str(filled)))  # noqa: S704  # escaped above; the furigana are ours
+        return Markup(furigana.as_ruby_for_browsers(str(filled)))  # noqa: S704  # escaped above; the furigana are ours
 
     def plain(self, entry: str, /, **values: object) -> str:
         """Return the entry without furigana, for titles and attributes."""

@@ -22,7 +22,7 @@ from reminder.domain.parsing import addresses, dates
 from reminder.domain.parsing.language_tags import best_match
 from reminder.domain.text.catalog import Catalog
 from reminder.domain.text.forms_of_address import carers_word
-from reminder.domain.text.furigana import as_ruby
+from reminder.domain.text.furigana import as_ruby_for_browsers
 from reminder.errors import KigenError, RefusedInputError
 from reminder.guard import outgoing
 from reminder.guard.numbers import forbidden, forbidden_in_record
@@ -146,7 +146,7 @@ def _kind(app: App, words: PageWords, kind: str) -> Markup:
 
 def furigana(text: str) -> Markup:
     """Return the text as HTML with its furigana."""
-    return Markup(as_ruby(str(escape(text))))  # noqa: S704  # escaped; the furigana are ours
+    return Markup(as_ruby_for_browsers(str(escape(text))))  # noqa: S704  # escaped; the furigana are ours
 
 
 def problem_of(request: Request, app: App, refused: KigenError, *, field: str | None = None) -> FormProblem:

@@ -24,7 +24,7 @@ from reminder.storage.crypto.keyring import new_key, read_keys
 from reminder.storage.db.session import Database
 from reminder.storage.db.tables import Message
 from reminder.storage.maintenance import erasure
-from reminder.storage.outbox import leases, queue, restore_guard
+from reminder.storage.outbox import leases, queue, recording, restore_guard, unknown_outcomes
 from reminder.storage.outbox.leases import LeasedMessage
 from tests.storage.conftest import HOUR, NOW, Rows
 
@@ -112,24 +112,26 @@ class Outbox(RuleBasedStateMachine):
     def an_attempt_ends(self, place: int, state: MessageState) -> None:
         if self.in_flight:
             leased = self.in_flight.pop(place % len(self.in_flight))
-            leases.record(self.tx, [(leased, self.outcome(leased, state))], RECORD_OUTCOME, self.now)
+            recording.record(self.tx, [(leased, self.outcome(leased, state))], RECORD_OUTCOME, self.now)
             self.check_moves()
 
     @rule()
     def outcomes_are_lost(self) -> None:
-        leases.mark_lost_unknown(self.tx, self.now)
+        unknown_outcomes.mark_lost_unknown(self.tx, self.now)
         self.check_moves()
 
     @rule()
     def are_asked_about(self) -> None:
-        self.asked += leases.lease_unknown(self.tx, self.keys, now=self.now, lease=OUTCOME_WITHIN, limit=3).leased
+        self.asked += unknown_outcomes.lease_unknown(
+            self.tx, self.keys, now=self.now, lease=OUTCOME_WITHIN, limit=3
+        ).leased
         self.check_moves()
 
     @rule(place=PLACES, state=st.sampled_from(RECORD_ANSWER.reaches))
     def the_provider_answers(self, place: int, state: MessageState) -> None:
         if self.asked:
             asked = self.asked.pop(place % len(self.asked))
-            leases.record(self.tx, [(asked, self.outcome(asked, state))], RECORD_ANSWER, self.now)
+            recording.record(self.tx, [(asked, self.outcome(asked, state))], RECORD_ANSWER, self.now)
             self.check_moves()
 
     def outcome(self, of: LeasedMessage, state: MessageState) -> Outcome:

@@ -20,10 +20,10 @@ from reminder.domain.model.messages import (
     Urgency,
     after_sending,
 )
-from reminder.domain.model.people import ChannelName, ContactState, StoppedBy
+from reminder.domain.model.people import ChannelName, ContactState, GroupKind, StoppedBy
 from reminder.storage.crypto.keyring import new_key, read_keys
 from reminder.storage.db.tables import Base, Card, Contact, Group, Message, MessageReminder
-from reminder.storage.outbox import leases, queue, restore_guard
+from reminder.storage.outbox import leases, queue, recording, restore_guard, unknown_outcomes
 from reminder.storage.outbox.leases import LeasedMessage
 from reminder.storage.registry import contacts
 from reminder.storage.reminders import reminders
@@ -60,6 +60,17 @@ def test_what_is_due_is_picked_the_most_urgent_first(rows: Rows) -> None:
     assert leases.pick_due_and_end_stale(rows.tx, ChannelName.EMAIL, now=NOW, limit=9).ready == []
 
 
+def test_messages_are_read_with_the_address_and_the_group_of_their_contact(rows: Rows) -> None:
+    group = rows.group()
+    message = rows.message(rows.contact(person_id=rows.person(group)), group_id=group)
+    chosen = select(*leases.LEASED_COLUMNS, Message.handed_at).where(Message.id == message).cte("chosen")
+
+    (found,) = rows.tx.execute(leases.with_recipient(chosen))
+
+    assert rows.keys.open(found.contact_address_sealed).startswith("+81")
+    assert (found.group_kind, found.is_suspended, found.on_holidays) == (GroupKind.HOUSEHOLD, False, False)
+
+
 def test_what_may_not_be_sent_any_more_ends_where_it_is_picked(rows: Rows) -> None:
     person = rows.person(rows.group())
     phone, stopped, card = rows.contact(person_id=person), rows.contact(person_id=person), rows.card(person)
@@ -92,15 +103,15 @@ def test_what_was_not_asked_about_is_asked_soon_and_what_cannot_be_recorded_late
     message, sending = rows.message(phone), rows.message(phone)
     rows.handed(message, MessageState.UNKNOWN, lease_until=NOW)
     rows.handed(sending, MessageState.SENDING, lease_until=NOW + HOUR)
-    unknown = leases.lease_unknown(rows.tx, rows.keys, now=NOW, lease=HOUR, limit=9).leased
+    unknown = unknown_outcomes.lease_unknown(rows.tx, rows.keys, now=NOW, lease=HOUR, limit=9).leased
     assert rows.one(Message.lease_until, message) == NOW + HOUR
 
-    leases.ask_soon(rows.tx, unknown, NOW)
-    leases.ask_soon(rows.tx, [], NOW)
+    unknown_outcomes.ask_soon(rows.tx, unknown, NOW)
+    unknown_outcomes.ask_soon(rows.tx, [], NOW)
     assert rows.one(Message.lease_until, message) == NOW
 
     for one in (message, sending):
-        leases.set_aside(rows.tx, one, NOW + DAY)
+        unknown_outcomes.set_aside(rows.tx, one, NOW + DAY)
     kept = (Message.state, Message.reason, Message.lease_until)
     for one in (message, sending):
         assert [rows.one(column, one) for column in kept] == [MessageState.UNKNOWN, "not_recorded", NOW + DAY]
@@ -112,7 +123,7 @@ def test_a_leased_message_is_queued_as_before_and_anybody_s_when_the_lease_is_ov
     leases.lease(rows.tx, [], until=NOW + LEASE)
 
     assert ready(rows) == []
-    assert leases.mark_lost_unknown(rows.tx, NOW + 2 * OUTCOME_WITHIN) == []
+    assert unknown_outcomes.mark_lost_unknown(rows.tx, NOW + 2 * OUTCOME_WITHIN) == []
     kept = (Message.state, Message.attempts, Message.handed_at, Message.scheduled_at)
     assert [rows.one(column, message) for column in kept] == [MessageState.QUEUED, 0, None, NOW]
     later = leases.pick_due_and_end_stale(rows.tx, SMS, now=NOW + LEASE, limit=9)
@@ -143,8 +154,8 @@ def test_a_hand_over_that_begins_counts_and_has_an_outcome_in_time_or_is_asked_a
     assert ready(rows) == []
     assert leases.begin_hand_over(rows.tx, [begun], NOW) == [], "not twice"
     assert leases.begin_hand_over(rows.tx, [], NOW) == []
-    assert leases.mark_lost_unknown(rows.tx, NOW + OUTCOME_WITHIN) == []
-    assert leases.mark_lost_unknown(rows.tx, NOW + SECOND + OUTCOME_WITHIN) == [message]
+    assert unknown_outcomes.mark_lost_unknown(rows.tx, NOW + OUTCOME_WITHIN) == []
+    assert unknown_outcomes.mark_lost_unknown(rows.tx, NOW + SECOND + OUTCOME_WITHIN) == [message]
     assert rows.one(Message.state, message) == MessageState.UNKNOWN
 
 
@@ -232,12 +243,15 @@ def test_a_message_of_unknown_outcome_whose_key_is_missing_is_asked_about_later(
     )
     strange = read_keys([new_key()])
 
-    assert leases.lease_unknown(rows.tx, strange, now=NOW, lease=OUTCOME_WITHIN, limit=9) == ([], [])
+    assert unknown_outcomes.lease_unknown(rows.tx, strange, now=NOW, lease=OUTCOME_WITHIN, limit=9) == ([], [])
 
     assert rows.one(Message.state, message) == MessageState.UNKNOWN
     assert rows.one(Message.lease_until, message) == NOW + BEFORE_ASKING_AGAIN
     later = NOW + BEFORE_ASKING_AGAIN
-    assert leases.lease_unknown(rows.tx, rows.keys, now=later, lease=OUTCOME_WITHIN, limit=9).leased[0].channel == SMS
+    assert (
+        unknown_outcomes.lease_unknown(rows.tx, rows.keys, now=later, lease=OUTCOME_WITHIN, limit=9).leased[0].channel
+        == SMS
+    )
 
 
 def test_what_is_sealed_with_a_key_that_is_gone_fails_and_keeps_no_other_waiting(rows: Rows) -> None:
@@ -314,7 +328,7 @@ def test_a_message_of_unknown_fate_is_asked_about_when_its_time_has_come(rows: R
         rows.handed(message, MessageState.UNKNOWN, lease_until=at)
     rows.change(Message, forgotten, body_sealed=None)
 
-    claimed, gone = leases.lease_unknown(rows.tx, rows.keys, now=NOW, lease=OUTCOME_WITHIN, limit=9)
+    claimed, gone = unknown_outcomes.lease_unknown(rows.tx, rows.keys, now=NOW, lease=OUTCOME_WITHIN, limit=9)
 
     assert [one.outgoing.message_id for one in claimed] == [asked]
     assert [(one.attempts, one.outgoing.handed_at) for one in claimed] == [(1, NOW)]
@@ -331,8 +345,8 @@ def test_what_a_provider_calls_other_messages_to_one_telephone_is_known(rows: Ro
     rows.handed(rows.message(hers), provider_id="SM1")
     rows.handed(rows.message(other), provider_id="SM2")
 
-    assert leases.provider_ids_at_same_addresses(rows.tx, [mine, None]) == ["SM1"]
-    assert leases.provider_ids_at_same_addresses(rows.tx, []) == []
+    assert unknown_outcomes.provider_ids_at_same_addresses(rows.tx, [mine, None]) == ["SM1"]
+    assert unknown_outcomes.provider_ids_at_same_addresses(rows.tx, []) == []
 
 
 def test_what_became_of_an_attempt_is_recorded_for_that_attempt_only(rows: Rows) -> None:
@@ -347,7 +361,7 @@ def test_what_became_of_an_attempt_is_recorded_for_that_attempt_only(rows: Rows)
         (one, after_sending(Accepted(f"SM{one.outgoing.message_id}"), 1, one.attempts, one.expires_at, NOW))
         for one in held
     ]
-    leases.record(rows.tx, outcome, RECORD_OUTCOME, NOW)
+    recording.record(rows.tx, outcome, RECORD_OUTCOME, NOW)
 
     assert dict(zip((taken, code, moved), rows.column(Message.state), strict=True)) == {
         taken: "accepted",
@@ -397,13 +411,13 @@ def test_messages_of_the_same_words_to_one_telephone_claim_the_same_entries(rows
     rows.handed(other_words, MessageState.UNKNOWN)
     rows.handed(known, provider_id="SM1")
 
-    found = leases.claimants(rows.tx, [asked], slack=SECOND, now=NOW + HOUR)
+    found = unknown_outcomes.claimants(rows.tx, [asked], slack=SECOND, now=NOW + HOUR)
 
     assert {one.message_id: (one.earliest, one.latest) for one in found[asked]} == {
         asked: (NOW - SECOND, NOW + OUTCOME_WITHIN + SECOND),
         sending: (NOW - SECOND, None),
     }
-    assert leases.claimants(rows.tx, [], slack=SECOND, now=NOW) == {}
+    assert unknown_outcomes.claimants(rows.tx, [], slack=SECOND, now=NOW) == {}
 
 
 def test_what_was_handed_over_before_a_restore_may_have_been_tried_again_until_now(rows: Rows) -> None:
@@ -416,7 +430,7 @@ def test_what_was_handed_over_before_a_restore_may_have_been_tried_again_until_n
     rows.handed(since, MessageState.UNKNOWN, handed_at=NOW + HOUR)
     restore_guard.begin(rows.tx, taken_at=NOW + SECOND, now=NOW + HOUR)
 
-    found = leases.claimants(rows.tx, [before], slack=SECOND, now=NOW + 2 * HOUR)
+    found = unknown_outcomes.claimants(rows.tx, [before], slack=SECOND, now=NOW + 2 * HOUR)
 
     assert {one.message_id: (one.earliest, one.latest) for one in found[before]} == {
         before: (NOW - SECOND, None),
@@ -428,15 +442,15 @@ def test_the_ids_that_belong_to_a_message_are_known_by_channel(rows: Rows) -> No
     phone = rows.contact(person_id=rows.person(rows.group()))
     rows.handed(rows.message(phone), provider_id="SM1")
 
-    assert leases.known_provider_ids(rows.tx, SMS, {"SM1", "SM2"}) == {"SM1"}
-    assert leases.known_provider_ids(rows.tx, ChannelName.VOICE, {"SM1"}) == set()
+    assert unknown_outcomes.known_provider_ids(rows.tx, SMS, {"SM1", "SM2"}) == {"SM1"}
+    assert unknown_outcomes.known_provider_ids(rows.tx, ChannelName.VOICE, {"SM1"}) == set()
 
 
 def test_who_decides_about_an_address_holds_its_lock(rows: Rows) -> None:
     rows.message(rows.contact(person_id=rows.person(rows.group())))
 
-    leases.lock_addresses(rows.tx, leased(rows))
-    leases.lock_addresses(rows.tx, [])
+    unknown_outcomes.lock_addresses(rows.tx, leased(rows))
+    unknown_outcomes.lock_addresses(rows.tx, [])
 
 
 def test_one_id_of_a_provider_is_recorded_for_one_message_only(rows: Rows) -> None:
@@ -446,8 +460,8 @@ def test_one_id_of_a_provider_is_recorded_for_one_message_only(rows: Rows) -> No
     begun = leases.begin_hand_over(rows.tx, leased(rows), NOW)
     outcome = after_sending(Accepted("SM1"), begun[0].outgoing.message_id, 1, NOW + HOUR, NOW)
 
-    with pytest.raises(leases.ProviderIdTakenError), rows.tx.begin_nested():
-        leases.record(rows.tx, [(begun[0], outcome)], RECORD_OUTCOME, NOW)
+    with pytest.raises(recording.ProviderIdTakenError), rows.tx.begin_nested():
+        recording.record(rows.tx, [(begun[0], outcome)], RECORD_OUTCOME, NOW)
 
 
 def test_an_e_mail_keeps_the_instant_of_its_first_hand_over_and_a_text_has_none(rows: Rows) -> None:

@@ -22,7 +22,7 @@ from reminder.domain.model.people import Audience, ChannelName
 from reminder.storage.db.session import Tx
 from reminder.storage.db.tables import Mention, Message
 from reminder.storage.db.transitions import transition
-from reminder.storage.outbox import leases, queue
+from reminder.storage.outbox import leases, queue, recording, unknown_outcomes
 from reminder.storage.outbox.leases import LeasedMessage
 from reminder.storage.outbox.queue import MentionDraft, MessageDraft
 from tests.storage.conftest import HOUR, NOW, Rows
@@ -96,9 +96,9 @@ def test_a_worker_that_comes_back_when_others_ask_cannot_overwrite_the_next_ones
         (late,) = leases.begin_hand_over(tx, claimed(tx, waiting, 1), waiting.now)
     waiting.clock.move_to(waiting.now + OUTCOME_WITHIN)
     with waiting.app.database.writing() as tx:
-        assert leases.mark_lost_unknown(tx, waiting.now) == [late.outgoing.message_id]
+        assert unknown_outcomes.mark_lost_unknown(tx, waiting.now) == [late.outgoing.message_id]
         accepted = after_sending(Accepted("SM-late"), 1, late.attempts, late.expires_at, waiting.now)
-        leases.record(tx, [(late, accepted)], RECORD_OUTCOME, waiting.now)
+        recording.record(tx, [(late, accepted)], RECORD_OUTCOME, waiting.now)
 
     assert waiting.messages()[0].state == "unknown"
     assert waiting.messages()[0].provider_id is None

@@ -2,20 +2,21 @@
 
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import date
 
 import openpyxl
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, literal, select, update
 
 from reminder.domain.model.people import Language
-from reminder.storage.db.tables import Card
-from reminder.web.pages.dashboard import PEOPLE_SHOWN
+from reminder.storage.db.tables import Card, Person
+from reminder.web.pages.dashboard import CARDS_SHOWN, PEOPLE_SHOWN
 from reminder.web.pages.monthly_plan import MOST_AT_ONCE
 from reminder.web.support.paging import ROWS_SHOWN
-from tests.bench.fill import Sizes, fill, owner_of
+from tests.bench.fill import KINDS, Sizes, fill, owner_of
 from tests.village import Village
 from tests.web.browsing import Browser
 
@@ -23,6 +24,7 @@ RESIDENTS = 230
 LARGEST = 100_000  # bytes of a page
 HOME, SMALL_HOME = 3, 2  # ids of groups
 SIZES = Sizes(households=1, homes=1, residents_each=ROWS_SHOWN, residents_of_the_largest=RESIDENTS, messages=900)
+OTHER_KINDS = ("passport", "care_burden_ratio", "silver_pass")
 LISTS = ("/", "/calendar", "/months", "/visits", "/letters", "/undelivered")
 PAGES = (*LISTS, "/settings/members", "/settings/activity", "/imports")
 
@@ -80,6 +82,29 @@ def test_the_pages_of_home_name_everybody_once_the_worst_first(office: Browser) 
     assert f"{RESIDENTS}件のうち1〜{PEOPLE_SHOWN}件目" in pages[0]
     assert 'rel="prev"' not in pages[0]
     assert 'rel="prev"' in pages[-1]
+
+
+def test_people_with_many_cards_make_the_page_of_home_no_larger_and_none_of_their_cards_is_lost(
+    office: Browser, filled: Village
+) -> None:
+    office.get("/settings")
+    office.submit("/look", language=Language.EASY_JAPANESE)
+    with filled.app.database.writing() as tx:
+        of_the_home = Card.person_id.in_(select(Person.id).where(Person.group_id == HOME))
+        cards_before = Counter(tx.scalars(select(Card.person_id).where(of_the_home)))
+        columns = {column.name: column for column in Card.__table__.columns if column.name != "id"}
+        for kind in OTHER_KINDS:
+            copied = select(*(columns | {"kind": literal(kind)}).values()).where(of_the_home, Card.kind == KINDS[0])
+            tx.execute(insert(Card.__table__).from_select(list(columns), copied))
+
+    page = office.get("/")
+
+    assert len(page.body) <= LARGEST
+    for one in page.text.split('<ul class="cards">')[1].split("</ul>")[0].split("<li>")[1:]:
+        (person_id,) = people_on(one)
+        all_of_them = cards_before[person_id] + len(OTHER_KINDS)
+        assert one.count('class="card"') == CARDS_SHOWN
+        assert f'<a href="/people/{person_id}">あと {all_of_them - CARDS_SHOWN}つ あります</a>' in one
 
 
 def as_numbers(day: tuple[str, ...]) -> tuple[int, ...]:
