@@ -67,7 +67,7 @@ def _folder(out: Path | None) -> Path:
     if out is None:
         return Path(tempfile.mkdtemp(prefix="kigen-demo-"))
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(out)
     except OSError:
         raise RefusedInputError("usage_value", option="--out", command="reminder demo") from None
     return out
