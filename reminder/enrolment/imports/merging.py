@@ -10,6 +10,7 @@ from datetime import date
 from reminder.domain.model.imports import CARD, WHICH, Finding, Level
 from reminder.domain.model.people import ConsentHow, ContactState
 from reminder.domain.parsing import addresses
+from reminder.domain.parsing.days_before import kept_form
 from reminder.domain.parsing.resident_rows import Resident, ResidentContact
 from reminder.domain.rules import sheet_merge
 from reminder.domain.rules.sheet_merge import Verdict
@@ -25,7 +26,7 @@ from reminder.storage.registry.sheet_memory import RememberedPerson
 
 # The words of a person that a sheet has a column for.
 _WORDS = ("label", "room", "unit", "reference", "mode")
-_CONSENT, _MADE = "consent", "made:"
+_CONSENT, _MADE, _DAYS = "consent", "made:", "own_days"
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,15 @@ class Merged:
     """What a row changes of a person.
 
     `cards`: the new ends, by kind. `contacts`: those to add, with the contact that each replaces, None for an
-    additional one. `consents`: contacts whose owner has agreed, as the row says. `findings`: questions, and what stays
-    as it is here.
+    additional one. `consents`: contacts whose owner has agreed, as the row says. `takes_days`: the cards that the row
+    names get its days of reminders. `findings`: questions, and what stays as it is here.
     """
 
     words: PersonChanges = field(default_factory=PersonChanges)
     cards: dict[str, date] = field(default_factory=dict)
     contacts: list[tuple[ResidentContact, int | None]] = field(default_factory=list)
     consents: list[int] = field(default_factory=list)
+    takes_days: bool = False
     findings: list[Finding] = field(default_factory=list)
     changes: list[RowChange] = field(default_factory=list)
 
@@ -129,6 +131,7 @@ class _Merge:
         self._found.words = PersonChanges(**words)  # type: ignore[arg-type]  # of a field its own type
         for kind, end in self._resident.cards.items():
             self._card(kind, end)
+        self._own_days()
         for name, contact in contact_fields(self._resident):
             self._contact(name, contact)
         return self._found
@@ -189,6 +192,27 @@ class _Merge:
         if is_taken:
             self._found.cards[kind] = end
             self._found.changes.append(RowChange(name, ours, end))
+
+    def _own_days(self) -> None:
+        """Compare the days of reminders that the row gives for all its cards with those of the registered ones."""
+        theirs = kept_form(self._resident.own_days)
+        ours = {self._cards[kind].own_days for kind in self._resident.cards if kind in self._cards}
+        if not theirs or not ours:
+            return
+        shown = next((one for one in sorted(ours) if one != theirs), theirs)
+        found = sheet_merge.verdict(
+            is_equal=ours == {theirs},
+            sheet_as_before=self._said(_DAYS, theirs),
+            ours_as_before=all(self._said(_DAYS, one) for one in ours),
+        )
+        if found is Verdict.KEEP:
+            self._say("kept_ours", Level.NOTE, _DAYS, ours=shown or "-")
+        takes = found is Verdict.TAKE or (
+            found is Verdict.ASK and self._asks("changed_on_both", _DAYS, ours=shown or "-", theirs=theirs)
+        )
+        if takes:
+            self._found.takes_days = True
+            self._found.changes.append(RowChange(_DAYS, shown or None, theirs))
 
     def _is_plausible(self, kind: str, ours: date | None, end: date) -> bool:
         others = {other: card.expires_on for other, card in self._cards.items()}
@@ -309,6 +333,8 @@ def cells_of(resident: Resident, made: Mapping[str, int] | None = None) -> dict[
     said = {name: getattr(resident, name) for name in _WORDS}
     found = {name: str(value) for name, value in said.items() if value}
     found |= {CARD + kind: end.isoformat() for kind, end in resident.cards.items()}
+    if resident.own_days:
+        found[_DAYS] = kept_form(resident.own_days)
     found |= {name: contact.address for name, contact in contact_fields(resident)}
     consent = consent_text(resident)
     if consent is not None:

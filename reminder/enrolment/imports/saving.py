@@ -23,7 +23,7 @@ from reminder.domain.model.person_states import PersonState
 from reminder.domain.parsing.resident_rows import Resident, ResidentContact
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.quotas import Quota
-from reminder.enrolment import cards, consent, person_acts, register
+from reminder.enrolment import card_days, cards, consent, person_acts, register
 from reminder.enrolment.cards import NewCard, TypedDates
 from reminder.enrolment.imports import matching, merging
 from reminder.enrolment.imports.matching import ReadRow, read_row
@@ -253,7 +253,7 @@ def _new_cards(rules: Rulebook, resident: Resident) -> list[NewCard]:
         return 1 + max(map(depth, above)) if above else 0
 
     kinds = sorted(resident.cards, key=depth) if len(resident.cards) > 1 else resident.cards
-    return [NewCard(kind, TypedDates(expires=resident.cards[kind])) for kind in kinds]
+    return [NewCard(kind, TypedDates(expires=resident.cards[kind]), own_days=resident.own_days) for kind in kinds]
 
 
 def _change_known(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[_WantedRow]) -> dict[int, dict[str, int]]:
@@ -276,7 +276,7 @@ def _change_known(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[_Wan
             merged.cards = dict(one.resident.cards)
         if merged.words != PersonChanges():
             register.edit_person(uow, person_id=person.id, changes=merged.words, by=sheet_import.member_id)
-        _change_cards(uow, sheet_import, standing, person.id, merged)
+        _change_cards(uow, sheet_import, standing, one, merged)
         for contact_id in merged.consents:
             _confirm(uow, sheet_import, one, contact_id)
         names = {id(contact): name for name, contact in merging.contact_fields(one.resident)}
@@ -295,15 +295,20 @@ def _let_return(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[_Wante
 
 
 def _change_cards(
-    uow: UnitOfWork, sheet_import: ImportView, standing: Standing, person_id: int, merged: Merged
+    uow: UnitOfWork, sheet_import: ImportView, standing: Standing, one: _WantedRow, merged: Merged
 ) -> None:
-    theirs, by = standing.cards.get(person_id, {}), sheet_import.member_id
+    assert one.person_id is not None
+    theirs, by, resident = standing.cards.get(one.person_id, {}), sheet_import.member_id, one.resident
     for kind, end in merged.cards.items():
         typed, card = TypedDates(expires=end), theirs.get(kind)
         if card is None:
-            cards.add_card(uow, person_id=person_id, kind=kind, typed=typed, confirmed=True, by=by)
+            new = NewCard(kind, typed, own_days=resident.own_days)
+            cards.add_cards(uow, person_id=one.person_id, wanted=[new], confirmed=True, by=by)
         elif card.expires_on != end:
             cards.renew_card(uow, card_id=card.id, typed=typed, confirmed=True, by=by)
+    for kind in resident.cards if merged.takes_days else ():
+        if kind in theirs:
+            card_days.set_card_days(uow, card_id=theirs[kind].id, own_days=resident.own_days, by=by)
 
 
 def _confirm(uow: UnitOfWork, sheet_import: ImportView, one: _WantedRow, contact_id: int) -> None:

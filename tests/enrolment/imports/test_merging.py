@@ -7,7 +7,7 @@ import pytest
 from reminder.domain.model.imports import SheetAnswer, answers_to
 from reminder.domain.model.people import ChannelName, ConsentHow, ContactState, GroupKind
 from reminder.enrolment import cards as card_acts
-from reminder.enrolment import register
+from reminder.enrolment import card_days, register
 from reminder.enrolment.cards import TypedDates
 from reminder.enrolment.imports.service import RowAnswer
 from reminder.enrolment.person_acts import PersonAct, act_on_person
@@ -477,3 +477,14 @@ def test_nobody_is_lost_while_a_sheet_is_checked_twice(home: Village) -> None:
 
     assert again.counts == sheet.counts
     assert asked(home, again) == asked(home, sheet) == {2: ["maybe_renamed"], 3: ["maybe_moved"]}
+
+
+def test_days_of_reminders_are_merged_as_dates_are(home: Village) -> None:
+    head = "居室,氏名,電子証明書期限,お知らせの日"
+    send(home, "201,ハナ,2028-02-20,60 30", head=head)
+    with home.app.writing() as uow:
+        card_days.set_card_days(uow, card_id=card_of(home, "ハナ"), own_days=[90, 30])
+
+    stale = look(home, "201,ハナ,2028-02-20,60 30", head=head)
+    assert [one.code for one in row(home, stale, 2).findings] == ["kept_ours"]
+    assert asked(home, look(home, "201,ハナ,2028-02-20,40 20", head=head)) == {2: ["changed_on_both"]}
