@@ -51,6 +51,7 @@ class CheckIn(In):
 class AnswerIn(In):
     """An answer to the questions of a row, one of its `answers`. `person`: of several `people`, which one."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"row": 5, "answer": "same", "person": 12}]})
     row: Annotated[int, Field(ge=1, le=9_999_999), BeforeValidator(whole)]
     answer: Annotated[SheetAnswer, Field(strict=False)]
     person: IdIn | None = None

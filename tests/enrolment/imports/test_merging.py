@@ -6,8 +6,8 @@ import pytest
 
 from reminder.domain.model.imports import SheetAnswer, answers_to
 from reminder.domain.model.people import ChannelName, ConsentHow, ContactState, GroupKind
-from reminder.enrolment import cards as card_acts
 from reminder.enrolment import card_days, register
+from reminder.enrolment import cards as card_acts
 from reminder.enrolment.cards import TypedDates
 from reminder.enrolment.imports.service import RowAnswer
 from reminder.enrolment.person_acts import PersonAct, act_on_person
