@@ -163,6 +163,7 @@ LOGS_NOTHING = {
     **dict.fromkeys(
         (
             "balance",
+            "effect",
             "card life",
             "digest",
             "doctor",
