@@ -11,6 +11,7 @@ depends_on = None
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _UNKNOWN = sa.text("outcome = 'unknown'")
 _THEIRS = "group_id = ANY ((SELECT kigen_groups())::bigint[])"
+_OF_THEIR_CARD = "EXISTS (SELECT 1 FROM cards WHERE cards.id = counted_ends.card_id)"
 _CLOSED = {
     "group_kind": ("household", "home"),
     "mode": ("standard", "elderly", "home"),
@@ -72,7 +73,8 @@ def upgrade() -> None:
     connection.exec_driver_sql("ALTER TABLE counted_ends ENABLE ROW LEVEL SECURITY")
     connection.exec_driver_sql("ALTER TABLE counted_ends FORCE ROW LEVEL SECURITY")
     connection.exec_driver_sql(f"CREATE POLICY everything ON counted_ends TO {owner} USING (true) WITH CHECK (true)")
-    connection.exec_driver_sql(f"CREATE POLICY acted_for ON counted_ends USING ({_THEIRS}) WITH CHECK ({_THEIRS})")
+    check = f"{_THEIRS} AND {_OF_THEIR_CARD}"
+    connection.exec_driver_sql(f"CREATE POLICY acted_for ON counted_ends USING ({_THEIRS}) WITH CHECK ({check})")
 
 
 def downgrade() -> None:
