@@ -63,8 +63,8 @@ class LeafletCard:
 class LeafletContents:
     """The person and the cards of a leaflet: one card for the letter, all for the sheet on the refrigerator.
 
-    `sender`: the sender of our texts, as phones show it. `mode`: of the person, who is told to ask the family or staff. `stop_line`: of a
-    lost My Number Card; only paper and pages say it, and no message does.
+    `sender`: the sender of our texts, as phones show it. `mode`: of the person, who is told to ask the family or staff.
+    `stop_line`: of a lost My Number Card; only paper and pages say it, and no message does.
     """
 
     label: str
