@@ -398,4 +398,10 @@ def counts(tx: Session, first: date, last: date) -> list[EndCount]:
 def counts_of_group(tx: Session, group_id: int, first: date, last: date) -> list[EndCount]:
     """Return how many ends within these days the current and former cards of a group have, of each sort."""
     rows: Iterable[Any] = tx.execute(_OF_GROUP, {"group": group_id, "first": first, "last": last})
-    return [EndCount(*(row[0].replace(day=1), *row[1:-2], row[-2] or "", row[-1])) for row in rows]
+    return [_count_of_day(row) for row in rows]
+
+
+def _count_of_day(row: Any) -> EndCount:
+    expires_on, *under, reason, ends = row
+    values: list[Any] = [expires_on.replace(day=1), *under, reason or "", ends]
+    return EndCount(*values)
