@@ -392,7 +392,8 @@ _OF_GROUP = (
 
 def counts(tx: Session, first: date, last: date) -> list[EndCount]:
     """Return how many ends of these months, given by their first days, there are of each sort, of all groups."""
-    return [EndCount(*row) for row in tx.execute(_COUNTS, {"first": first, "last": last})]
+    rows: Iterable[Any] = tx.execute(_COUNTS, {"first": first, "last": last})
+    return [EndCount(*row) for row in rows]
 
 
 def counts_of_group(tx: Session, group_id: int, first: date, last: date) -> list[EndCount]:
