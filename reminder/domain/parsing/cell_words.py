@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -60,6 +61,13 @@ _NOT_KNOWN = (
     *("不明", "未確認", "確認中", "未定", "不詳", "要確認", "後日", "わからない", "分からない", "持って", "?"),
     *("本人管理", "家族管理", "家族保管", "本人保管", "unknown", "tbd"),
 )
+# In this order.
+_IN_TEXT: Mapping[CellWord, Sequence[str]] = {
+    CellWord.PERMANENT: _PERMANENT,
+    CellWord.APPLIED: _APPLIED,
+    CellWord.ENDED: _ENDED,
+    CellWord.NOT_KNOWN: _NOT_KNOWN,
+}
 _NONE_AT_END = ("なし", "無し", "ナシ", "未取得", "対象外")
 
 
@@ -76,12 +84,9 @@ def read_word(text: str) -> CellWord | None:
         return None
     bare = said.strip("()[]「」。. ")
     # The longer meanings first: 期限なし is no 無し, and 更新申請中 no 未申請.
-    for meaning, words in ((CellWord.PERMANENT, _PERMANENT), (CellWord.APPLIED, _APPLIED)):
-        if any(word in bare for word in words):
-            return meaning
     if bare in _NONE:
         return CellWord.NONE
-    for meaning, words in ((CellWord.ENDED, _ENDED), (CellWord.NOT_KNOWN, _NOT_KNOWN)):
+    for meaning, words in _IN_TEXT.items():
         if any(word in bare for word in words):
             return meaning
     # カードなし, 携帯電話なし.

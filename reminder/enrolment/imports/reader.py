@@ -294,7 +294,7 @@ def _columns(
     """Return the columns, also those without a heading, whose cells are searched for numbers."""
     texts = _flattened(top, first, last, table.merged)
     seen = _seen_table(top, first, last, table, texts, headings)
-    found = []
+    found: list[ImportColumn] = []
     for said, memory, text in zip(understand(headings, seen), memory_of(headings, seen), texts, strict=True):
         place = len(found)
         found.append(
