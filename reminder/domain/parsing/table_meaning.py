@@ -27,7 +27,7 @@ class Why(StrEnum):
     TITLE = "title"
     SHEET_NAME = "sheet_name"
     NEIGHBOURS = "neighbours"
-    REMEMBERED = "remembered"
+    SAID_BEFORE = "said_before"
     NUMBERS = "numbers"
     NOT_NEEDED = "not_needed"
     NOT_UNDERSTOOD = "not_understood"

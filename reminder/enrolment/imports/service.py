@@ -127,10 +127,10 @@ def _with_memory(columns: Sequence[ImportColumn], saved: Mapping[str, str]) -> l
 
     An answer that the days in the column speak against is asked for again.
     """
-    return [_remembered(column, saved) for column in columns]
+    return [_as_said_before(column, saved) for column in columns]
 
 
-def _remembered(column: ImportColumn, saved: Mapping[str, str]) -> ImportColumn:
+def _as_said_before(column: ImportColumn, saved: Mapping[str, str]) -> ImportColumn:
     said = saved.get(column.memory) if column.memory else None
     if said is None and not column.asked:
         # An earlier version remembered by the heading alone. Of a card that may have been another list.
@@ -140,7 +140,7 @@ def _remembered(column: ImportColumn, saved: Mapping[str, str]) -> ImportColumn:
         return column
     if said.removeprefix(CARD) in column.against:
         return column.asked_about(Ask.VALUES_DIFFER, said)
-    return column.taken_for(said, Why.REMEMBERED)
+    return column.taken_for(said, Why.SAID_BEFORE)
 
 
 def _mapping_of(columns: Sequence[ImportColumn]) -> ColumnMapping:

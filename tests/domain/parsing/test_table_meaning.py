@@ -176,7 +176,7 @@ def test_two_columns_that_would_mean_the_same_are_asked_about() -> None:
     assert [(said.field, bool(said.ask)) for said in found[1:]] == [("", True), ("", True)]
 
 
-def test_an_answer_is_remembered_for_the_next_month_and_not_for_another_list() -> None:
+def test_an_answer_is_kept_for_the_next_month_and_not_for_another_list() -> None:
     def memory(title: str, name: str, *headings: str) -> list[str]:
         return list(memory_of(HEADINGS, table(*headings, title=title, name=name)))
 

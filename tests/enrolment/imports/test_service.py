@@ -427,7 +427,7 @@ def test_what_was_said_of_an_end_is_kept_for_such_a_list_and_asked_again_for_ano
     other = begun(village, sheet_of("201,ハナ,R9.3.3", head="居室,氏名,有効期限"))
     same_heading = begun(village, sheet_of("201,ハナ,R9.3.3", head="居室,氏名,満了日"))
 
-    assert (again.mapping.by_place, again.columns[4].why) == (said, "remembered")
+    assert (again.mapping.by_place, again.columns[4].why) == (said, "said_before")
     assert [one.columns[2].asked for one in (other, same_heading)] == ["which_card", "which_card"]
 
 
