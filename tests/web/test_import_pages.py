@@ -242,3 +242,14 @@ def test_rows_that_were_not_answered_are_told_apart_from_those_that_were_saved(
 
     assert "お答えがなく、登録していません" in said
     assert "確かめて登録" not in said.partition("見ていただきたい行")[2]
+
+
+def test_an_end_that_names_no_card_must_be_chosen(village: Village, office: Browser) -> None:
+    office.send_file("/imports", "list.csv", "居室,氏名,有効期限\n201,ハナ,R9.3.31\n".encode())
+    assert "どのカードや証の期限か" in re.sub(r"<rt>.*?</rt>|<[^>]+>", "", office.page.text)
+
+    refused = office.submit("/imports/1/columns")
+    chosen = office.submit("/imports/1/columns", column2="card:care_certification")
+
+    assert "決められない列" in re.sub(r"<rt>.*?</rt>|<[^>]+>", "", refused.text)
+    assert "確かめています" in chosen.text
