@@ -41,7 +41,7 @@ def upgrade() -> None:
         _refers("sheet_answers", "group_id", "groups"),
         _refers("sheet_answers", "person_id", "people", nullable=True),
         sa.Column("question_fingerprint", sa.LargeBinary(), nullable=False),
-        sa.Column("answer", sa.String(8), nullable=False),
+        sa.Column("answer", sa.String(10), nullable=False),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(f"answer IN ({', '.join(repr(one) for one in _ANSWERS)})", name="answer"),
         sa.UniqueConstraint("group_id", "question_fingerprint", name="uq_sheet_answers_group_id_question_fingerprint"),

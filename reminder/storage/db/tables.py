@@ -1226,7 +1226,7 @@ class SheetAnswerGiven(Base):
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"))
     person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
     question_fingerprint: Mapped[bytes]  # a keyed index of the row and of what it asks
-    answer: Mapped[SheetAnswer] = mapped_column(EnumText(SheetAnswer, 8))
+    answer: Mapped[SheetAnswer] = mapped_column(EnumText(SheetAnswer, 10))
     answered_at: Mapped[datetime]
 
 
