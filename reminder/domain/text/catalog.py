@@ -28,16 +28,19 @@ FAMILIES = (CERTIFICATES, USER_CERTIFICATE, SIGNATURE_CERTIFICATE, CARD, BOUND, 
 # Families that mention health insurance, and so a grace.
 WITH_GRACE = (CERTIFICATES, USER_CERTIFICATE, SIGNATURE_CERTIFICATE, CARD)
 
+# Texts of no step: for an end without health insurance, and for a computed date.
+WITHOUT_INSURANCE, COMPUTED = "a7_without_insurance", "computed"
+WITHOUT_STEP = (WITHOUT_INSURANCE, COMPUTED)
+
 # Families that share the advice of an e-mail.
 MAIL_ADVICE = (CERTIFICATES, CARD, BOUND, PROCEDURE, ARRIVAL)
+
+# After a computed end: what to do at a municipal counter, elsewhere, and about what comes by itself.
+COMPUTED_ADVICE = (COMPUTED, f"{COMPUTED}_{PROCEDURE}", f"{COMPUTED}_{ARRIVAL}")
 
 MAIL_PARTS = ("to_do", "proxy", "stops", "sent", "history", "reply", "take", "reached", "done", "about")
 
 VOICES = ("standard", "elderly", "carer")
-
-# Texts of no step: for an end without health insurance, and for a computed date.
-WITHOUT_INSURANCE, COMPUTED = "a7_without_insurance", "computed"
-WITHOUT_STEP = (WITHOUT_INSURANCE, COMPUTED)
 
 PLACEHOLDERS = frozenset({"date", "lastopen", "grace", "office", "call", "who", "thing", "both", "helper", "by"})
 
@@ -77,8 +80,8 @@ _ON_PAPER = frozenset(
 
 # A letter to a resident, and the slip under it.
 LETTER_PARTS = ("title", "bring", "others", "late", "renewed", "arrived", "not_yet", "leave_it", "signed")
-FILLED_LETTER_PARTS = ("look", "bound", "computed", "ask", "about", "slip", "how", "post")
-_IN_LETTER = frozenset({"service", "operator", "call", "office", "from_", "today"})
+FILLED_LETTER_PARTS = ("look", "bound", "bound_after", "closed", "computed", "ask", "about", "slip", "how", "post")
+_IN_LETTER = frozenset({"service", "operator", "call", "office", "from_", "today", "helper"})
 
 # The texts of the page on which somebody reads everything that is stored about them.
 EXPORTED = (
@@ -165,14 +168,14 @@ _SAID = {
     "email.subject.people": frozenset({"n"}),
     "email.subject.arrival": _CARD,
     **{f"email.part.{part}": _NONE for part in MAIL_PARTS},
-    **{f"email.text.to_do_{which}": _CARD for which in (*MAIL_ADVICE, COMPUTED)},
+    **{f"email.text.to_do_{which}": _CARD for which in (*MAIL_ADVICE, *COMPUTED_ADVICE)},
     **{f"email.text.after_{which}": _CARD for which in MAIL_ADVICE},
     **dict.fromkeys(("email.text.proxy", "email.text.proxy_of_kind", "email.text.stops", "email.text.done"), _CARD),
     **dict.fromkeys(("email.text.after_signature", "email.text.stops_with_grace"), _CARD),
     "email.text.signature": frozenset({"service", "operator"}),
     **{
         f"sheets.{sheet}": _ON_PAPER
-        | (_OF_KIND | {"thing", "full_date"} if sheet in ("letter", "fridge_card") else _NONE)
+        | (_OF_KIND | {"thing", "full_date", "end"} if sheet in ("letter", "fridge_card") else _NONE)
         for sheet in (*SHEETS, "fridge_card")
     },
     **{f"letter.{part}": _NONE for part in LETTER_PARTS},
@@ -180,11 +183,15 @@ _SAID = {
     **{f"letter.{part}": _IN_LETTER for part in FILLED_LETTER_PARTS},
     **{f"letter.{part}": _IN_LETTER | {part} for part in ("opens", "begin", "lastopen", "grace")},
     **{f"letter.next_{act}": _IN_LETTER | {"next_on"} for act in NextAct if act.is_under_way},
+    f"letter.next_{NextAct.NEW_DATE}": _IN_LETTER,
     "letter.mark": frozenset({"mark"}),
     "letter.whose": frozenset({"whose"}),
     **{f"call.{part}": _CALL for part in CALL_PARTS},
     **{f"call.{part}": _NONE for part in ("keys", "closing", "again", "goodbye", "practised", "renewal", *PRESSED)},
-    "call.date": _CALL | {"thing", "date"},
+    **dict.fromkeys(("call.date", "call.about", "call.passed"), _CALL | {"thing", "date"}),
+    **dict.fromkeys(("call.lastopen", "call.grace"), frozenset({"date"})),
+    **dict.fromkeys(("call.bound", "call.bound_after"), frozenset({"office"})),
+    "call.about_day": frozenset({"month", "day"}),
     **{f"call.{part}": _NONE for part in ("months", "days", "weekdays")},
     "call.day": frozenset({"month", "day", "weekday"}),
     **dict.fromkeys(("canary.subject", "canary.said"), frozenset({"date", "hour"})),

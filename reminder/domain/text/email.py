@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from reminder.domain.model.notices import NoticeKind, UntoldKind
 from reminder.domain.model.people import ChannelName
-from reminder.domain.text.catalog import CERTIFICATES, PROCEDURE, SIGNATURE_CERTIFICATE, Catalog
+from reminder.domain.text.catalog import ARRIVAL, CERTIFICATES, PROCEDURE, SIGNATURE_CERTIFICATE, Catalog
 from reminder.domain.text.model import About, Composed, Copy, EarlierOutcome, ReminderContent, WordPlace
 from reminder.domain.text.phrases import CERTIFICATE_FAMILIES, MY_NUMBER_FAMILIES, Phrases, Topic, by_urgency, nearness
 
@@ -155,7 +155,9 @@ def _advice(content: ReminderContent, family: str, computed: bool) -> list[tuple
     advises = CERTIFICATES if family in CERTIFICATE_FAMILIES else family
     if content.is_after_end:
         after = "after_signature" if family == SIGNATURE_CERTIFICATE else f"after_{advises}"
-        return [("to_do", "to_do_computed" if computed else after), ("done", "done")]
+        if computed:
+            after = f"to_do_computed_{family}" if family in (PROCEDURE, ARRIVAL) else "to_do_computed"
+        return [("to_do", after), ("done", "done")]
     parts = [("to_do", f"to_do_{advises}")]
     if family in MY_NUMBER_FAMILIES:
         has_grace = content.grace_ends_on is not None and not content.computed

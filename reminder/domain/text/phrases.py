@@ -43,6 +43,11 @@ _SUBJECTS = {
 _Content = TypeVar("_Content", bound=CardContent)
 
 
+def is_told_as_bound(family: str, *, is_bound: bool) -> bool:
+    """Return whether a card that ends with a residence period is spoken of as such, in every medium."""
+    return is_bound and family in MY_NUMBER_FAMILIES
+
+
 @dataclass(frozen=True)
 class Topic:
     """The common parts of several reminders in one text. `family` is None where their ends or stages differ."""
@@ -74,7 +79,7 @@ def _family_of(contents: Sequence[ReminderContent], families: Mapping[str, str])
     alike = {(one.step, one.expires_on, one.computed, one.bound) for one in contents}
     if len(alike) > 1 or (len(contents) > 1 and not is_my_number):
         return None
-    if first.bound and is_my_number:
+    if is_my_number and is_told_as_bound(families[first.kind], is_bound=first.bound):
         return BOUND
     if len(found) == 1:
         return found.pop()

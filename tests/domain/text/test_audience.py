@@ -12,12 +12,14 @@ import pytest
 from reminder.domain.model.card_kinds import MY_NUMBER
 from reminder.domain.model.people import Audience, ChannelName, Language, Mode
 from reminder.domain.rules import schedule
+from reminder.domain.rules.next_step import NextAct
 from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
 from reminder.domain.rules.steps import StepText, text_at
 from reminder.domain.text.catalog import Catalogs
 from reminder.domain.text.composer import Composer
-from reminder.domain.text.leaflets import LeafletCard, LeafletContents, render_sheet
+from reminder.domain.text.leaflets import LeafletContents, render_sheet
 from reminder.domain.text.model import Reader, ReminderContent
+from reminder.domain.text.paper import Matter
 from tests.rules import KINDS, LANGUAGES, SCHEDULES, WORDING
 
 # A Saturday, so that the last open day is before it, and a Wednesday, so that counters are open on its last days.
@@ -111,7 +113,9 @@ def told(language: Language) -> str:
                     reader = Reader(audience, ChannelName.SMS, language, mode, "花子", office="市役所", from_="田中家")
                     found.add(composer.reminder(both, reader).text)
                     found.add(composer.reminder(both, replace(reader, channel=ChannelName.EMAIL)).text)
-        card = LeafletContents("花子", "市役所", "田中家", None, "KIGEN", END, (LeafletCard(kind, END),))
+        card = LeafletContents(
+            "花子", "市役所", "田中家", None, "KIGEN", END, (Matter(kind, END, NextAct.GO, None, END, None),)
+        )
         for sheet in ("letter", "fridge"):
             found.add(render_sheet(sheet, catalogs.of(language), card).replace("&lt;", "<").replace("&gt;", ">"))
     return "\n".join(found)
