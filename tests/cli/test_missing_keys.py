@@ -66,6 +66,7 @@ NEEDS_KEYS = {
     "card book": CARD,
     "card take-back": CARD,
     "card life": CARD,
+    "card days": [*CARD, "60 30 7"],
     "card renewed": [*CARD, *EXPIRES],
     "card done": CARD,
     "card undone": CARD,

@@ -96,6 +96,7 @@ DOES_NOT_ASK = {
             "POST /cards/{card_id}/renew",
             "POST /cards/{card_id}/{act}",
             "POST /cards/{card_id}/life",
+            "POST /cards/{card_id}/days",
             "POST /people/{person_id}/life",
             "POST /months/act",
             "POST /months/renew",

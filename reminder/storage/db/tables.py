@@ -341,6 +341,7 @@ class Card(Base):
     retired_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     revision: Mapped[int] = mapped_column(Integer, server_default="0")  # how often it was renewed, done or reopened
+    own_days: Mapped[str] = mapped_column(String(80), server_default="")  # in place of its group's: "60 30 7"
 
 
 class Assignment(Base):
