@@ -22,6 +22,7 @@ SLOW = (
     "cli/test_setup_code.py",
     "cli/test_simulate.py",
     "delivery/test_codes_of_their_own.py::test_a_code_leaves_at_once_beside_ten_thousand_mails_that_were_due_before_it",
+    "domain/text/test_audience.py",
     "domain/text/test_composer.py",
     "domain/text/test_media_agree.py",
     "domain/text/test_nearness.py",

@@ -17,6 +17,7 @@ from reminder.domain.rules.next_step import NextAct
 from reminder.domain.rules.open_matters import MatterState
 from reminder.domain.rules.steps import NEEDED_STAGES, NEEDED_STAGES_OF_GRACE, Stage, StepText, by_fitness
 from reminder.domain.text import furigana
+from reminder.domain.text.audience import AudienceRules, read_audience
 from reminder.errors import SettingsError
 
 # Families of texts. The first four are about a My Number Card and its certificates, `bound` about one that ends with a
@@ -170,7 +171,16 @@ _SAID = {
     **{f"email.part.{part}": _NONE for part in MAIL_PARTS},
     **{f"email.text.to_do_{which}": _CARD for which in (*MAIL_ADVICE, *COMPUTED_ADVICE)},
     **{f"email.text.after_{which}": _CARD for which in MAIL_ADVICE},
-    **dict.fromkeys(("email.text.proxy", "email.text.proxy_of_kind", "email.text.stops", "email.text.done"), _CARD),
+    **dict.fromkeys(
+        (
+            "email.text.proxy",
+            "email.text.proxy_of_kind",
+            "email.text.stops",
+            "email.text.done",
+            "email.text.done_staff",
+        ),
+        _CARD,
+    ),
     **dict.fromkeys(("email.text.after_signature", "email.text.stops_with_grace"), _CARD),
     "email.text.signature": frozenset({"service", "operator"}),
     **{
@@ -357,6 +367,7 @@ class Catalogs:
 
     languages: Mapping[Language, Catalog]
     kinds: Mapping[str, CardKind]  # in the order of config/cards.toml
+    audience: AudienceRules
 
     @cached_property
     def families(self) -> Mapping[str, str]:
@@ -373,7 +384,7 @@ class Catalogs:
             language: replace(words, table={**words.table, "operator": operator})
             for language, words in self.languages.items()
         }
-        return Catalogs(languages, self.kinds)
+        return Catalogs(languages, self.kinds, self.audience)
 
     @cached_property
     def offered(self) -> Sequence[LanguageFacts]:
@@ -392,8 +403,15 @@ class Catalogs:
         return True
 
 
-def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping[str, CardKind]) -> Catalogs:
-    """Return the catalogs of the parsed config/wording/*.toml.
+def read_audience_of(table: Mapping[str, object]) -> AudienceRules:
+    """Return config/audience.toml for the voices, families and parts that there are; raises SettingsError."""
+    return read_audience(table, voices=VOICES, families=FAMILIES, parts=MAIL_PARTS)
+
+
+def read_wording(
+    tables: Mapping[Language, Mapping[str, object]], kinds: Mapping[str, CardKind], audience: AudienceRules
+) -> Catalogs:
+    """Return the catalogs of the parsed config/wording/*.toml, and for whom their sentences are.
 
     Raises SettingsError, which names the file and the text at fault.
     """
@@ -411,7 +429,11 @@ def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping
             raise SettingsError(
                 f"config/wording/{language}.toml: language.sheets", "name a language that has a file here"
             )
-    return Catalogs(languages, kinds)
+    for one in audience.mail:
+        for language, words in languages.items():
+            if one.name not in words.section("email.text"):
+                raise SettingsError(f"config/wording/{language}.toml: email.text.{one.name}", "add this text")
+    return Catalogs(languages, kinds, audience)
 
 
 # The marker before a text that still has to be written or translated.
@@ -486,7 +508,7 @@ def _read_language(
     for name, placeholders in _SAID.items():
         checked(f"{where}: {name}", _at(table, name), placeholders)
     for name, line in cast(Mapping[str, object], _at(table, "email.line") or {}).items():
-        checked(f"{where}: email.line.{name}", line, _CARD)
+        checked(f"{where}: email.line.{name}", line, _CARD | {"begin"})
     said = {}
     for key, kind in kinds.items():
         needed = {**KIND_WORDS, **({"carrier_renewed": _NONE} if kind.carried_by or kind.bound_by else {})}

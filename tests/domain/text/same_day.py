@@ -4,9 +4,10 @@ The words are replaced by marks: a sentence by the place where it is written, a 
 test sees which facts a medium has used, in every language, and not how they are said.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from html import unescape
 from itertools import product
@@ -14,10 +15,10 @@ from string import Formatter
 
 from reminder.domain.model.people import Audience, ChannelName, Language, Mode
 from reminder.domain.rules import schedule
-from reminder.domain.rules.next_step import NextAct, NextStep, next_step
+from reminder.domain.rules.next_step import NextStep, next_step
 from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
 from reminder.domain.rules.schedule_model import CardDates
-from reminder.domain.rules.steps import Step, text_at
+from reminder.domain.rules.steps import AddedStep, Step, text_at
 from reminder.domain.text.catalog import Catalogs
 from reminder.domain.text.composer import Composer
 from reminder.domain.text.leaflets import LeafletContents, render_sheet
@@ -25,12 +26,11 @@ from reminder.domain.text.letters import ResidentLetter, render_letter
 from reminder.domain.text.model import Reader, ReminderContent
 from reminder.domain.text.paper import Matter
 from reminder.domain.text.phrases import is_told_as_bound
-from tests.rules import COMPOSER, KINDS, SCHEDULES, WORDING
+from tests.rules import AUDIENCE, COMPOSER, KINDS, SCHEDULES, WORDING
 
 # A Saturday, so that the last open day is before it, and a Wednesday, on which counters are open.
 SATURDAY, WEDNESDAY = date(2027, 2, 20), date(2027, 3, 31)
 OFFICE = "◇"
-PERSONS, CARERS = ("text", "mail", "call", "letter", "fridge"), ("text", "mail")
 
 
 def marked(text: str, key: str) -> str:
@@ -88,6 +88,7 @@ def marked_catalogs(language: Language) -> Catalogs:
             )
         },
         KINDS,
+        AUDIENCE,
     )  # fmt: skip
 
 
@@ -149,23 +150,45 @@ class Situation:
         return found
 
 
+# The questions that answers add to a plan: to whom each goes.
+_OUT = frozenset({Audience.CARER, Audience.STAFF})
+_ADDED = {
+    AddedStep.DONE: _OUT,
+    AddedStep.TAKEN: _OUT,
+    AddedStep.COME: frozenset(Audience),
+    AddedStep.COLLECT: frozenset(Audience),
+    AddedStep.VISIT: frozenset(Audience),
+}
+
+
 def situations(
     kind: str,
     mode: Mode,
     preferences: Preferences = DEFAULT_PREFERENCES,
     ends: tuple[date, ...] = (SATURDAY, WEDNESDAY),
+    *,
+    with_answers: bool = False,
 ) -> Iterator[Situation]:
-    """Yield every step of the plans of a kind: with and without a grace, computed, and bound to a residence."""
+    """Yield every step of the plans of a kind: with and without a grace, computed, and bound to a residence.
+
+    `with_answers`: also what is asked and reminded of after answers, on the thirtieth day before the end.
+    """
     seen = set()
     for end, insurance, bound, computed in product(ends, (True, False), (False, True), (False, True)):
         if bound and not KINDS[kind].bound_by:
             continue
         dates = schedule.dates_of(KINDS[kind], end, insurance=insurance, card_grace=True, is_bound=bound)
         plan = schedule.plan(SCHEDULES.of(mode, KINDS[kind], preferences), dates, mode)
-        for step in plan:
+        added = (
+            Step(one.value, end - timedelta(days=30), to if mode is Mode.HOME else to - {Audience.STAFF}, added=one)
+            for one, to in _ADDED.items()
+            if with_answers
+        )
+        for step in (*plan, *added):
             content = ReminderContent(
                 kind, end, computed, step=text_at(step, plan), last_counter_day=dates.last_counter_day,
-                grace_ends_on=dates.grace_ends_on, bound=bound, on=step.on,
+                grace_ends_on=dates.grace_ends_on, bound=bound, on=step.on, begin_by=dates.begin_on(step.on),
+                until=end if step.added is AddedStep.VISIT or insurance else None,
             )  # fmt: skip
             if (step, content) not in seen:
                 seen.add((step, content))
@@ -177,4 +200,6 @@ def day(one: date | None) -> str:
     return "" if one is None else f"⟦{one.month}/{one.day}⟧"
 
 
-__all__ = ["CARERS", "OFFICE", "PERSONS", "NextAct", "Situation", "day", "marked", "marked_catalogs", "situations"]
+def sentences(text: str) -> set[str]:
+    """Return where the sentences of a marked text are written."""
+    return set(re.findall(r"<((?:texts|kinds|email|letter|call|sheets|life|again|several)\.[\w.-]+)>", text))
