@@ -254,6 +254,7 @@ def test_every_page_can_be_walked_by_the_keyboard(family: Site, page: Page, path
 def test_english_is_spoken_to_who_reads_english(family: Site, page: Page, locale: str) -> None:
     page.goto(f"{family.url}/sign-in")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.locator(".look summary").click()
     page.get_by_role("button", name="やさしい日本語").click()
 
     expect(page.locator("html")).to_have_attribute("lang", "ja")
