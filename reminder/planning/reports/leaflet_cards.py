@@ -6,6 +6,11 @@ from reminder.planning.reports.paper_matters import matter_of
 from reminder.planning.reports.status import PersonStatus
 
 
+def stop_line(rules: Rulebook) -> str:
+    """Return the telephone number by which a lost My Number Card is stopped, as config/cards.toml has it; or ""."""
+    return next((kind.stop_line for kind in rules.kinds.values() if kind.stop_line), "")
+
+
 def leaflet_cards(rules: Rulebook, row: PersonStatus, card_id: int | None) -> tuple[Matter, ...]:
     """Return the cards of a person, or the one with this id, even if it is done; none for an unknown id."""
     if card_id is None:
