@@ -188,7 +188,7 @@ def test_the_pages_without_sign_in_are_there_only_for_the_machine_itself(
 
     answers = [browser.get("/overview"), browser.get("/outbox"), browser.get("/balance"), browser.get("/effect")]
 
-    assert [answer.status for answer in answers] == [200 if is_shown else 404] * 3, why
+    assert [answer.status for answer in answers] == [200 if is_shown else 404] * 4, why
     if not is_shown:
         assert [answer.body for answer in answers] == [browser.get("/nowhere").body] * 3, (
             "as if there were no such page"
