@@ -190,7 +190,7 @@ def test_the_pages_without_sign_in_are_there_only_for_the_machine_itself(
 
     assert [answer.status for answer in answers] == [200 if is_shown else 404] * 4, why
     if not is_shown:
-        assert [answer.body for answer in answers] == [browser.get("/nowhere").body] * 3, (
+        assert [answer.body for answer in answers] == [browser.get("/nowhere").body] * 4, (
             "as if there were no such page"
         )
 
