@@ -21,6 +21,9 @@ def add_card(
     issued: Issued = None,
     born: Born = None,
     label: Annotated[str | None, typer.Option(help="For the kind `other`: what you call it.")] = None,
+    days: Annotated[
+        str | None, typer.Option(help='Days before the end, in place of those of its group: "60 30 7".')
+    ] = None,
     yes: Yes = False,
     computed: Computed = False,
     as_json: bool = AsJson,
@@ -30,6 +33,7 @@ def add_card(
     Example: reminder card add --person 1 --kind mynumber_card --expires 2031-11-14
     """
     from reminder.cli.app_context import opened_app
+    from reminder.domain.parsing.days_before import read_days
     from reminder.enrolment.cards import TypedDates
     from reminder.enrolment.cards import add_card as add
 
@@ -41,6 +45,7 @@ def add_card(
                 kind=kind,
                 typed=TypedDates(expires, issued, born, is_computed=computed),
                 label=label,
+                own_days=read_days(days or ""),
                 confirmed=yes,
             )
         print_card(app.rules, added, as_json=as_json, person_id=person)
@@ -158,6 +163,26 @@ def retire_card(
     """
     _act(card, "end", reason=reason)
     print_answer({"id": card, "state": "retired"}, as_json=as_json, plain=f"card {card} is reminded of no more")
+
+
+def set_days(
+    card: Id,
+    days: Annotated[str, typer.Argument(help='Days before the end: "60 30 7"; "" for those of its group.')],
+    as_json: bool = AsJson,
+) -> None:
+    """Set the days before its end on which a card is reminded of, in place of those of its group.
+
+    Example: reminder card days 4 "60 30 7"
+    """
+    from reminder.cli.app_context import opened_app
+    from reminder.domain.parsing.days_before import kept_form, read_days
+    from reminder.enrolment.card_days import set_card_days
+
+    own = read_days(days)
+    with opened_app() as app, app.writing() as uow:
+        set_card_days(uow, card_id=card, own_days=own)
+    said = kept_form(own) or "as its group"
+    print_answer({"id": card, "days": list(own)}, as_json=as_json, plain=f"card {card}: days before the end: {said}")
 
 
 Day = Annotated[str | None, typer.Option("--by", help="As typed: 令和9年2月20日, 2027-02-20.")]

@@ -15,6 +15,7 @@ from reminder.cli.cards import (
     renew_card,
     reopen_card,
     retire_card,
+    set_days,
     show_life,
     take_back,
 )
@@ -90,6 +91,7 @@ def add_to(app: typer.Typer) -> None:
                 "apply": apply_for_card,
                 "ready": make_card_ready,
                 "book": book_card,
+                "days": set_days,
                 "retire": retire_card,
                 "take-back": take_back,
                 "life": show_life,

@@ -25,7 +25,8 @@ def typed_preferences(
     before: "Preferences", days: str | None, hour: str | None, holidays: bool | None, preset: str | None
 ) -> "Preferences":
     """Return the changed preferences; what is None stays as it was. Raises RefusedInputError."""
-    from reminder.domain.rules.preferences import read_days, read_hour
+    from reminder.domain.parsing.days_before import read_days
+    from reminder.domain.rules.preferences import read_hour
 
     if days is not None:
         before = replace(before, own_days=read_days(days))

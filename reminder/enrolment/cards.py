@@ -16,6 +16,7 @@ from reminder.domain.model.card_states import END, FINISH, RENEW, REOPEN, EndRea
 from reminder.domain.model.messages import CancelReason
 from reminder.domain.model.people import Mode
 from reminder.domain.parsing import dates
+from reminder.domain.parsing.days_before import checked_days, days_of, kept_form
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules import escalation_policy, expiry, linked_cards
 from reminder.domain.rules.expiry import KnownDates
@@ -76,6 +77,7 @@ class NewCard:
     kind: str
     typed: TypedDates
     label: str | None = None
+    own_days: tuple[int, ...] = ()  # before the end, farthest first, in place of its group's
 
 
 def add_card(
@@ -85,6 +87,7 @@ def add_card(
     kind: str,
     typed: TypedDates,
     label: str | None = None,
+    own_days: tuple[int, ...] = (),
     confirmed: bool = False,
     by: int | None = None,
 ) -> CardAdded:
@@ -93,7 +96,7 @@ def add_card(
     Raises NeedsConfirmationError for a date that is past, far or hardly right, unless `confirmed`; and what
     expiry.work_out raises.
     """
-    wanted = [NewCard(kind, typed, label)]
+    wanted = [NewCard(kind, typed, label, own_days)]
     return add_cards(uow, person_id=person_id, wanted=wanted, confirmed=confirmed, by=by)[0]
 
 
@@ -168,6 +171,7 @@ class _CardBatch:
         if found.label:
             refuse_with_person(person, found.label)
         kind, dated, rules = wanted.kind, found.dated, self._uow.rules
+        own_days = checked_days(wanted.own_days)
         carried_by = rules.kind(kind).carried_by
         carrier = next((other for other in others if other.kind == carried_by), None)
         next_on = self._first_planning_days[person.group_id](
@@ -177,6 +181,7 @@ class _CardBatch:
             person.insurance,
             None if carrier is None else carrier.expires_on,
             rules.is_bound(kind, dated.expires_on, found.ends),
+            own_days,
         )
         card = CardView(
             id=next(self._ids),
@@ -191,6 +196,7 @@ class _CardBatch:
             retired_at=None,
             acknowledged_on=None,
             escalation_level=0,
+            own_days=kept_form(own_days),
         )
         self._waiting.append(card)
         carried = [other.id for other in others if _belongs_to(rules, other)[0] == kind]
@@ -273,7 +279,7 @@ def renew_card(
     if card.expires_on == dated.expires_on:
         raise ConflictError("same_date", field="expires")
     carrier = cards.find(uow.tx, card.carried_by) if card.carried_by else None
-    next_on = _first_planning_day(uow, person, card.kind, dated.expires_on, carrier, ends)
+    next_on = _first_planning_day(uow, person, card, dated.expires_on, carrier, ends)
     _cancel_pending(uow, card_id, CancelReason.RENEWED)
     before = {"is_computed": card.is_computed, "acknowledged_on": _written(card.acknowledged_on)}
     card_lives.move(
@@ -456,13 +462,13 @@ def first_planning_day_of(uow: UnitOfWork, person: PersonView, card: CardView, e
     """Return the first planning day of a registered card, were this its end; None if no reminder of it is left."""
     carrier = cards.find(uow.tx, card.carried_by) if card.carried_by else None
     ends = {other.kind: other.expires_on for other in cards.current_of_person(uow.tx, person.id) if other.id != card.id}
-    return _first_planning_day(uow, person, card.kind, expires_on, carrier, ends)
+    return _first_planning_day(uow, person, card, expires_on, carrier, ends)
 
 
 def _first_planning_day(
     uow: UnitOfWork,
     person: PersonView,
-    kind: str,
+    card: CardView,
     expires_on: date,
     carrier: CardView | None,
     ends: Mapping[str, date],
@@ -472,12 +478,13 @@ def _first_planning_day(
         uow.rules,
         DEFAULT_PREFERENCES if group is None else group.preferences,
         uow.today,
-        kind,
+        card.kind,
         expires_on,
         person.mode,
         person.insurance,
         None if carrier is None or carrier.retired_at else carrier.expires_on,
-        uow.rules.is_bound(kind, expires_on, ends),
+        uow.rules.is_bound(card.kind, expires_on, ends),
+        days_of(card.own_days),
     )
 
 
@@ -491,6 +498,7 @@ def _first_planning_day_by(
     insurance: bool,
     carrier_ends_on: date | None,
     is_bound: bool,
+    own_days: tuple[int, ...],
 ) -> date | None:
     """Return the first planning day of a card, or None if no reminder of this date is left."""
     _, plan = rules.plan(
@@ -500,6 +508,6 @@ def _first_planning_day_by(
         insurance=insurance,
         carrier_ends_on=carrier_ends_on,
         is_bound=is_bound,
-        preferences=preferences,
+        preferences=preferences.on_days(own_days),
     )
     return first_planning_day(plan, expires_on, today)

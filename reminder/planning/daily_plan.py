@@ -29,7 +29,7 @@ from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
 from reminder.storage.reminders import open_questions as questions
 from reminder.storage.reminders import reminders
-from reminder.storage.reminders.card_plan import plan_of
+from reminder.storage.reminders.card_plan import plan_of, preferences_of
 from reminder.storage.reminders.open_questions import Question
 from reminder.storage.reminders.recipients import reader
 
@@ -254,7 +254,7 @@ class DailyPlan:
                     recipient,
                     reminder.key,
                     self.rules.channels,
-                    is_call_step=is_called_at(step, context.plan, context.group.preferences),
+                    is_call_step=is_called_at(step, context.plan, preferences_of(card, context.group.preferences)),
                     is_open=partial(self._is_open, reminder, preferences=context.group.preferences),
                 )
                 if contact is not None:

@@ -48,6 +48,7 @@ class ForecastCard:
     is_computed: bool = False
     label: str | None = None
     card_id: int | None = None
+    own_days: str = ""  # of a card that is not stored yet
 
 
 @dataclass(frozen=True)
@@ -226,6 +227,7 @@ def _with_new_date(
         progress=Progress(),
         escalate_on=None,
         person=person,
+        own_days=card.own_days if kept is None else kept.own_days,
     )
 
 

@@ -142,6 +142,7 @@ LOGS: dict[str, tuple[list[str], Prepare, str]] = {
     "card apply": (["1"], nothing, "card_applied"),
     "card ready": (["1"], nothing, "card_ready"),
     "card book": (["1"], nothing, "card_unbooked"),
+    "card days": (["1", "60 30 7"], nothing, "card_days_changed"),
     "card take-back": (["1"], acknowledged, "card_taken_back"),
     "token make": (["--group", "1", "--name", "台帳"], nothing, "token_made"),
     "token revoke": (["1"], with_token, "token_revoked"),
@@ -172,6 +173,7 @@ LOGS_NOTHING = {
     **dict.fromkeys(
         (
             "balance",
+            "effect",
             "card life",
             "digest",
             "doctor",

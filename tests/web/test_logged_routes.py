@@ -154,6 +154,7 @@ def through_the_pages(do: Doing) -> None:
         {"act": "step_back"},
     ):
         do.at("POST /cards/{card_id}/life", life, **fields)
+    do.at("POST /cards/{card_id}/days", f"/cards/{ids['card_id'] + 1}/days", own_days="60 30 7")
     do.at("POST /cards/{card_id}/{act}", f"/cards/{ids['card_id'] + 1}/retire")
     renew, day = f"/cards/{ids['card_id']}/renew", {"expires_era": "西暦", "expires_year": "2029", "expires_month": "2"}
     do.form("POST /cards/{card_id}/renew", renew, renew, expires_day="20", yes="yes", **day)
@@ -283,6 +284,7 @@ def by_programs(do: Doing) -> None:
         {"act": "step_back"},
     ):
         do.call(of_life, f"/cards/{number}/life", given)
+    do.call("POST /api/v1/cards/{card_id}/days", f"/cards/{number}/days", {"days": [60, 30, 7]})
     do.call("POST /api/v1/cards/{card_id}/renew", f"/cards/{number}/renew", {"expires": "2030-03-31"})
     do.call("POST /api/v1/cards/{card_id}/retire", f"/cards/{number}/retire")
     do.call("DELETE /api/v1/cards/{card_id}", f"/cards/{number}")

@@ -15,6 +15,7 @@ from dateutil.relativedelta import relativedelta
 from reminder.domain.model.imports import CARD, FORMULA, Finding, Level
 from reminder.domain.model.people import ChannelName, ConsentHow, Mode
 from reminder.domain.parsing import addresses, dates
+from reminder.domain.parsing.days_before import read_days
 from reminder.errors import DateError, RefusedInputError
 from reminder.guard.numbers import forbidden_in_record
 from reminder.guard.text import clean_label
@@ -51,7 +52,10 @@ class RowConsent:
 
 @dataclass(frozen=True)
 class Resident:
-    """A person as a row describes them. `cards`: the last valid day, by kind."""
+    """A person as a row describes them.
+
+    `cards`: the last valid day, by kind. `own_days`: days before the end for each of them, in place of the group's.
+    """
 
     label: str
     reference: str | None
@@ -61,6 +65,7 @@ class Resident:
     contacts: Sequence[ResidentContact]
     consent: RowConsent | None
     cards: Mapping[str, date]
+    own_days: tuple[int, ...] = ()
 
     @property
     def identity(self) -> str:
@@ -94,6 +99,7 @@ def read_resident(
         row.contacts(),
         row.consent(),
         row.cards(),
+        row.own_days(),
     )
     row.check_together(resident)
     is_refused = any(finding.level is Level.REFUSE for finding in row.found)
@@ -249,6 +255,17 @@ class _Row:
             self._say("no_date", Level.REFUSE)
         ends = {field.removeprefix(CARD): self._end(cell) for field, cell in dated.items()}
         return {kind: end for kind, end in ends.items() if end is not None}
+
+    def own_days(self) -> tuple[int, ...]:
+        """Return the days of reminders that the row asks for, none where it does not say."""
+        cell = self._cells.get("own_days")
+        if cell is None:
+            return ()
+        try:
+            return read_days(cell.text)
+        except RefusedInputError as refused:
+            self._refuse(refused, cell)
+            return ()
 
     def _end(self, cell: RowCell) -> date | None:
         instead = _instead_of_a_day(cell.text)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 
-from reminder.domain.rules.preferences import FURTHEST_DAY
+from reminder.domain.parsing.days_before import FURTHEST_DAY
 from reminder.domain.rules.schedule_model import Schedule
 from reminder.domain.rules.steps import Anchor, StepRule
 

@@ -19,6 +19,7 @@ from reminder.domain.model.imports import (
     status_of,
 )
 from reminder.domain.parsing import addresses
+from reminder.domain.parsing.days_before import days_of, kept_form
 from reminder.domain.parsing.resident_rows import Resident, ResidentContact, RowCell, identity_of, read_resident
 from reminder.enrolment.register import PersonChanges
 from reminder.storage.crypto.address_index import address_indexes
@@ -236,9 +237,17 @@ def row_changes(keys: KeyRing, candidates: Candidates, person: PersonView, resid
         was = theirs[kind].expires_on if kind in theirs else None
         if was != end:
             yield RowChange(CARD + kind, was, end)
+    other = next((one for one in _days_of_known(theirs, resident) if one != resident.own_days), None)
+    if resident.own_days and other is not None:
+        yield RowChange("own_days", kept_form(other) or None, kept_form(resident.own_days))
     for contact in resident.contacts:
         if not candidates.has(keys, person.id, contact):
             yield RowChange(contact.channel, None, addresses.shown(contact.address))
+
+
+def _days_of_known(theirs: Mapping[str, CardView], resident: Resident) -> list[tuple[int, ...]]:
+    """Return the own days of the registered cards that the row names."""
+    return [days_of(theirs[kind].own_days) for kind in resident.cards if kind in theirs]
 
 
 def person_changes(person: PersonView, resident: Resident) -> PersonChanges:

@@ -11,7 +11,7 @@ from reminder.domain.model.imports import Finding, Level, RowCounts, RowEffect, 
 from reminder.domain.parsing.resident_rows import Resident, ResidentContact
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.quotas import Quota
-from reminder.enrolment import cards, register
+from reminder.enrolment import card_days, cards, register
 from reminder.enrolment.cards import NewCard, TypedDates
 from reminder.enrolment.imports.matching import Candidates, ReadRow, find_candidates, person_changes, read_row
 from reminder.enrolment.register import NewContact, NewPerson, PersonChanges
@@ -138,7 +138,7 @@ def _new_cards(rules: Rulebook, resident: Resident) -> list[NewCard]:
         return 1 + max(map(depth, above)) if above else 0
 
     kinds = sorted(resident.cards, key=depth) if len(resident.cards) > 1 else resident.cards
-    return [NewCard(kind, TypedDates(expires=resident.cards[kind])) for kind in kinds]
+    return [NewCard(kind, TypedDates(expires=resident.cards[kind]), own_days=resident.own_days) for kind in kinds]
 
 
 def _change_known(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[_WantedRow]) -> None:
@@ -170,9 +170,13 @@ def _change_cards(
     for kind, end in resident.cards.items():
         typed, card = TypedDates(expires=end), theirs.get(kind)
         if card is None:
-            cards.add_card(uow, person_id=person_id, kind=kind, typed=typed, confirmed=True, by=by)
-        elif card.expires_on != end:
+            new = NewCard(kind, typed, own_days=resident.own_days)
+            cards.add_cards(uow, person_id=person_id, wanted=[new], confirmed=True, by=by)
+            continue
+        if card.expires_on != end:
             cards.renew_card(uow, card_id=card.id, typed=typed, confirmed=True, by=by)
+        if resident.own_days:
+            card_days.set_card_days(uow, card_id=card.id, own_days=resident.own_days, by=by)
 
 
 def _add_contacts(

@@ -10,7 +10,7 @@ from reminder.domain.text.spreadsheet_writer import TableSheet, xlsx
 # The dates that most homes keep; any other kind is one more column with the name of the kind.
 _COLUMNS = (
     "room", "unit", "reference", "name", "label", "mobile", "family_mobile", "family_email", "tell", "user_certificate",
-    "card", "eligibility", "care", "mode", "consent_date", "consent_how",
+    "card", "eligibility", "care", "own_days", "mode", "consent_date", "consent_how",
 )  # fmt: skip
 
 

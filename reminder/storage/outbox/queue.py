@@ -247,6 +247,19 @@ def cancel_reminders_of_group(tx: Session, group_id: int, reason: CancelReason, 
     return _cancel(tx, and_(Message.group_id == group_id, Message.attempts == 0, _REMINDS), reason, now)
 
 
+def cancel_reminders_of_card(tx: Session, card_id: int, reason: CancelReason, now: datetime) -> list[int]:
+    """Cancel the queued reminders about this card that were never attempted, and return their ids.
+
+    They may be about other cards too.
+    """
+    about = (
+        select(MessageReminder.message_id)
+        .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+        .where(Reminder.card_id == card_id)
+    )
+    return _cancel(tx, and_(Message.id.in_(about), Message.attempts == 0, _REMINDS), reason, now)
+
+
 def cancel_reminders_of_member(tx: Session, member_id: int, reason: CancelReason, now: datetime) -> list[int]:
     """Cancel the member's queued reminders that were never attempted, and return their ids."""
     theirs = Message.contact_id.in_(select(Contact.id).where(Contact.member_id == member_id))

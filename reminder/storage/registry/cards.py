@@ -59,6 +59,7 @@ class CardView:
     retired_at: datetime | None
     acknowledged_on: date | None
     escalation_level: int
+    own_days: str = ""  # days before the end in place of its group's: "60 30 7"
 
 
 class CardBrief(NamedTuple):
@@ -86,6 +87,7 @@ class DueCard:
     progress: Progress
     escalate_on: date | None
     person: PersonView
+    own_days: str = ""  # days before the end in place of its group's: "60 30 7"
 
 
 _COLUMNS = (
@@ -101,6 +103,7 @@ _COLUMNS = (
     Card.retired_at,
     Card.acknowledged_on,
     Card.escalation_level,
+    Card.own_days,
 )
 
 
@@ -212,6 +215,7 @@ def insert_all(tx: Session, new: Sequence[CardView], now: datetime) -> None:
             "carried_by": card.carried_by,
             "next_reminder_on": card.next_reminder_on,
             "created_at": now,
+            "own_days": card.own_days,
         }
         for card in new
     ]
@@ -472,6 +476,7 @@ _WITH_PERSONS = (
         CardLife.expected_by,
         CardLife.collect_by,
         CardLife.appointment_on,
+        Card.own_days,
         *people.COLUMNS,
     )
     .join(Person, Person.id == Card.person_id)
@@ -557,7 +562,8 @@ def _with_persons(tx: Session, rows: Iterable[Any]) -> list[DueCard]:
             row[5],
             Progress(row[6], row[7], row[8], row[9], row[10], NOT_BEGUN if row[12] is None else LifeDays(*row[12:17])),
             row[11],
-            people.view(row[17:], words_of),
+            people.view(row[18:], words_of),
+            row[17],
         )
         for row in rows
     ]
@@ -570,6 +576,11 @@ _NEXT_SILENCE_ON = select(func.min(Card.escalate_on)).where(IS_SILENT)
 def next_due_on(tx: Session) -> date | None:
     """Return the next day for which planning is due, None where there is none."""
     return tx.execute(_NEXT_DUE_ON).scalar()
+
+
+def set_own_days(tx: Session, card_id: int, own_days: str) -> None:
+    """Set the own days of a current card: "60 30 7", "" for those of its group."""
+    tx.execute(_changing(Card.id == card_id, _CURRENT).values(own_days=own_days, revision=Card.revision + 1))
 
 
 def set_next(tx: Session, next_on: Mapping[int, date | None]) -> None:

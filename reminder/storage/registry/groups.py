@@ -9,6 +9,7 @@ from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from reminder.domain.model.people import Copies, GroupKind
+from reminder.domain.parsing.days_before import days_of, kept_form
 from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
 from reminder.storage.crypto.keyring import new_row_token
 from reminder.storage.db import row_security, sealing
@@ -45,7 +46,7 @@ _COLUMNS = (
 
 def _view(tx: Session, row: Row[*tuple[Any, ...]]) -> GroupView:
     """Return the group of a row with the columns of `_COLUMNS`."""
-    days = tuple(map(int, row.own_days.split()))
+    days = days_of(row.own_days)
     return GroupView(
         row.id,
         sealing.reader_of(tx, Group.name)(row.name),
@@ -167,7 +168,7 @@ def set_preferences(tx: Session, group_id: int, preferences: Preferences) -> Non
         .where(Group.id == group_id)
         .values(
             preset=preferences.preset,
-            own_days=" ".join(map(str, preferences.own_days)),
+            own_days=kept_form(preferences.own_days),
             send_hour=preferences.send_hour,
             on_holidays=preferences.on_holidays,
         )

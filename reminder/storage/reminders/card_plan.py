@@ -3,12 +3,21 @@
 from collections.abc import Mapping
 from datetime import date
 
+from reminder.domain.parsing.days_before import days_of
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.escalation_policy import plan_after_answers
 from reminder.domain.rules.preferences import Preferences
 from reminder.domain.rules.schedule_model import CardDates
 from reminder.domain.rules.steps import Plan
 from reminder.storage.registry.cards import DueCard
+
+
+def preferences_of(card: DueCard, preferences: Preferences) -> Preferences:
+    """Return the preferences of its group, with the days of the card where it has its own.
+
+    Raises ValueError for days that no program of ours has stored.
+    """
+    return preferences.on_days(days_of(card.own_days))
 
 
 def plan_of(
@@ -23,6 +32,6 @@ def plan_of(
         insurance=person.insurance,
         carrier_ends_on=card.carrier_ends_on,
         is_bound=rules.is_bound(card.kind, card.expires_on, ends),
-        preferences=preferences,
+        preferences=preferences_of(card, preferences),
     )
     return dates, plan_after_answers(plan, card.progress, card.expires_on, person.mode, preferences.on_holidays)

@@ -9,10 +9,11 @@ from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
 from reminder.domain.model.card_states import NOT_BEGUN, CardState, EndReason
+from reminder.domain.parsing.days_before import MOST_DAYS, days_of
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.next_step import NextAct, next_step
 from reminder.domain.rules.schedule_model import CardDates
-from reminder.enrolment import card_acts
+from reminder.enrolment import card_acts, card_days
 from reminder.enrolment import cards as enrolment
 from reminder.enrolment.card_acts import CardAct
 from reminder.enrolment.cards import CardAdded, TypedDates
@@ -32,6 +33,11 @@ router = APIRouter(prefix=PREFIX, tags=["cards"], route_class=Operation)
 Kind = Annotated[str, Field(min_length=1, max_length=40, description="One of `GET /kinds`."), GUARDED]
 CardLabel = Annotated[
     str, Field(min_length=1, max_length=16, description="For the kind `other`: what its owner calls it."), GUARDED
+]
+
+OwnDays = Annotated[
+    list[int],
+    Field(max_length=MOST_DAYS, description="Days before the end to be reminded on, in place of the group's."),
 ]
 
 
@@ -61,6 +67,7 @@ class CardIn(DatesIn):
     )
     kind: Kind
     label: CardLabel | None = None
+    days: OwnDays = []  # noqa: RUF012  # pydantic copies it
 
 
 class RenewedIn(DatesIn):
@@ -84,11 +91,18 @@ class ShownCardState(StrEnum):
     RETIRED = "retired"
 
 
+class DaysIn(In):
+    """The days before its end on which a card is reminded of; none: those of its group."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"days": [60, 30, 7]}]})
+    days: OwnDays
+
+
 class CardOut(Out):
     """A card and the days that matter.
 
     `state`: `done` is renewed, its new date not known yet. `assigned_to`: the contact of the human who takes care of
-    it.
+    it. `days`: its own days before the end, none where it is reminded of on those of its group.
     """
 
     id: int
@@ -105,6 +119,7 @@ class CardOut(Out):
     carried_by: int | None
     assigned_to: int | None
     renewed_at: Instant | None
+    days: list[int]
 
 
 class ActIn(In):
@@ -180,6 +195,7 @@ def add_card(caller: Changes, person_id: Id, given: CardIn) -> CardKeptOut:
             kind=given.kind,
             typed=given.typed(),
             label=given.label,
+            own_days=tuple(given.days),
             confirmed=given.confirmed,
             by=caller.who.member_id,
         )
@@ -246,6 +262,16 @@ def assign_card(caller: Changes, card_id: Id, given: AssignIn) -> CardOut:
         authorized.card(uow.tx, caller.who, card_id)
         authorized.contact(uow.tx, uow.keys, caller.who, given.contact_id)
         enrolment.assign_card(uow, card_id=card_id, contact_id=given.contact_id, by=caller.who.member_id)
+        return _look_up(uow, caller, card_id)
+
+
+@router.post("/cards/{card_id}/days")
+@declares(logs=["card_days_changed"])
+def set_days(caller: Changes, card_id: Id, given: DaysIn) -> CardOut:
+    """Set the days before its end on which the card is reminded of. An empty list: those of its group again."""
+    with caller.writing() as uow:
+        authorized.card(uow.tx, caller.who, card_id)
+        card_days.set_card_days(uow, card_id=card_id, own_days=given.days, by=caller.who.member_id)
         return _look_up(uow, caller, card_id)
 
 
@@ -342,6 +368,7 @@ def _shown(uow: UnitOfWork, found: Sequence[CardView], person: PersonView) -> li
                 carried_by=card.carried_by,
                 assigned_to=takers.get(card.id),
                 renewed_at=card.renewed_at,
+                days=list(days_of(card.own_days)),
             )
         )
     return rows

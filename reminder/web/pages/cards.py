@@ -13,7 +13,8 @@ from reminder.domain.model.access import Actor
 from reminder.domain.model.card_kinds import OTHER
 from reminder.domain.model.card_states import NOT_BEGUN, EndReason
 from reminder.domain.parsing import dates
-from reminder.enrolment import card_acts
+from reminder.domain.parsing.days_before import read_days
+from reminder.enrolment import card_acts, card_days
 from reminder.enrolment import cards as enrolment
 from reminder.enrolment.card_acts import CardAct
 from reminder.enrolment.cards import NewCard, TypedDates
@@ -249,6 +250,17 @@ def add_cards(request: Request, app: OpenApp, who: Changes, person_id: int, form
 @router.get("/cards/{card_id}")
 def show_card(request: Request, app: OpenApp, who: Sees, card_id: int) -> Response:
     """Show every future text about one card: day, hour, channel, reader, words and cost."""
+    return _card_page(request, app, who, card_id)
+
+
+def _card_page(
+    request: Request,
+    app: App,
+    who: Actor,
+    card_id: int,
+    shown: Mapping[str, str] | None = None,
+    refused: RefusedInputError | None = None,
+) -> HTMLResponse:
     with app.reading() as uow:
         card, person = authorized.card(uow.tx, who, card_id)
         if card.retired_at is not None or card.kind not in uow.rules.kinds:
@@ -258,8 +270,32 @@ def show_card(request: Request, app: OpenApp, who: Sees, card_id: int) -> Respon
         names = groups.names_by_contact(uow.tx, who.group_id)
     wanted = Wanted(card.kind, card.label, card.expires_on, is_computed=card.is_computed)
     return page(
-        request, app, "plan.html", person=person, plans=[(wanted, plan)], contacts=known, names=names, card=card
+        request,
+        app,
+        "plan.html",
+        status=422 if refused else 200,
+        person=person,
+        plans=[(wanted, plan)],
+        contacts=known,
+        names=names,
+        card=card,
+        typed={"own_days": card.own_days} if shown is None else shown,
+        problems=[problem_of(request, app, refused)] if refused else (),
     )
+
+
+@router.post("/cards/{card_id}/days")
+@declares(logs=["card_days_changed"])
+def change_days(request: Request, app: OpenApp, who: Changes, card_id: int, form: Filled) -> Response:
+    """Set the days before its end on which this card is reminded of; none: those of its group."""
+    try:
+        own_days = read_days(typed(form, "own_days"))
+        with app.writing() as uow:
+            card, _ = authorized.card(uow.tx, who, card_id)
+            card_days.set_card_days(uow, card_id=card.id, own_days=own_days, by=who.member_id)
+    except RefusedInputError as refused:
+        return _card_page(request, app, who, card_id, kept(form), refused)
+    return go(f"/cards/{card_id}")
 
 
 @router.get("/cards/{card_id}/renew")

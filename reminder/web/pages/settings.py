@@ -8,7 +8,8 @@ from fastapi.responses import HTMLResponse, Response
 from reminder.domain.model.access import Actor
 from reminder.domain.model.account_acts import AccountAct
 from reminder.domain.model.people import Copies, GroupKind, Role
-from reminder.domain.rules.preferences import Preferences, read_days, read_hour
+from reminder.domain.parsing.days_before import read_days
+from reminder.domain.rules.preferences import Preferences, read_hour
 from reminder.enrolment import preferences
 from reminder.enrolment.identity import api_tokens, membership, owner_mails, sign_in
 from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reminder.domain.model.people import Language, Mode
+from reminder.domain.parsing import days_before
+from reminder.domain.parsing.days_before import read_days
 from reminder.domain.rules import preferences
-from reminder.domain.rules.preferences import Preferences, read_days, read_hour
+from reminder.domain.rules.preferences import Preferences, read_hour
 from reminder.errors import ForbiddenNumberError, RefusedInputError, UnknownChoiceError
 from tests.rules import LANGUAGES, WORDING
 
@@ -139,7 +141,7 @@ def test_days_whose_gaps_shrink_are_taken_in_whatever_order_and_those_whose_gaps
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_refusal_has_its_sentence(language: str) -> None:
-    source = inspect.getsource(preferences)
+    source = inspect.getsource(preferences) + inspect.getsource(days_before)
     codes = {*re.findall(r'"((?:own_days|hour)_[a-z_]+)"', source), "own_days_unreadable", "send_hour_unreadable"}
 
     assert len(codes) >= 7

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from reminder.domain.model.card_kinds import read_kinds
 from reminder.domain.model.people import Audience, Mode
+from reminder.domain.parsing.days_before import read_days
 from reminder.domain.rules import hours, schedule
-from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences, read_days
+from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.rules.schedule_model import CardDates
 from reminder.domain.rules.steps import Plan, first_planning_day, next_day, step_due

@@ -56,6 +56,8 @@ def test_a_group_takes_along_what_belongs_to_it_and_nothing_of_another(rows: Row
     assert [row["contact_id"] for row in export.assignments(rows.tx, [card])[card]] == [phone]
     rows.life(card)
     rows.whereabouts(person)
+    rows.counted_end(group, card)
+    assert [row["outcome"] for row in export.counted_ends(rows.tx, [card])[card]] == ["unknown"]
     assert [row["state"] for row in export.person_lives(rows.tx, [person])[person]] == ["paused"]
     assert [row["state"] for row in export.card_lives(rows.tx, [card])[card]] == ["open"]
     (reminder,) = rows.column(Reminder.id)

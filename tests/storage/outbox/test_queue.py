@@ -183,6 +183,20 @@ def test_reminders_that_nobody_has_tried_to_send_are_cancelled_for_a_group_or_a_
     assert rows.one(Message.state, plain) == MessageState.QUEUED
 
 
+def test_reminders_of_a_card_that_were_never_attempted_are_cancelled_and_no_others(rows: Rows) -> None:
+    group = rows.group()
+    person = rows.person(group)
+    card, other = rows.card(person), rows.card(person, "passport")
+    mail, phone = (rows.contact(person_id=person) for _ in range(2))
+    about, beside = (rows.told(one, mail, group_id=group) for one in (card, other))
+    tried = rows.told(card, phone, group_id=group)
+    rows.change(Message, tried, attempts=1)
+
+    assert queue.cancel_reminders_of_card(rows.tx, card, CancelReason.SUPERSEDED, NOW) == [about]
+
+    assert [rows.one(Message.state, one) for one in (about, beside, tried)] == ["cancelled", "queued", "queued"]
+
+
 def test_a_move_names_the_state_that_it_leaves(rows: Rows) -> None:
     phone = rows.contact(person_id=rows.person(rows.group()))
     queued, sent = rows.message(phone), rows.handed(rows.message(phone))

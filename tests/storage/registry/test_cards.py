@@ -195,6 +195,20 @@ def test_the_next_days_are_set_card_by_card(rows: Rows) -> None:
     assert rows.column(Card.next_reminder_on) == [TODAY, None]
 
 
+def test_the_own_days_of_a_card_are_kept_until_it_has_none_and_those_of_a_retired_one_stay(rows: Rows) -> None:
+    person = rows.person(rows.group())
+    card, retired = rows.card(person), rows.card(person, "passport")
+    cards.retire(rows.tx, retired, NOW)
+
+    for one in (card, retired):
+        cards.set_own_days(rows.tx, one, "60 30 7")
+
+    assert [one.own_days for one in cards.of_group(rows.tx, None)] == ["60 30 7", ""]
+    assert rows.column(Card.revision) == [1, 0]
+    cards.set_own_days(rows.tx, card, "")
+    assert [one.own_days for one in cards.current_of_person(rows.tx, person)] == [""]
+
+
 def test_a_card_said_to_be_done_waits_for_nobody_until_somebody_says_that_it_is_not(rows: Rows) -> None:
     card = rows.card(rows.person(rows.group()))
     rows.change(Card, card, remind_on=TODAY, escalate_on=TODAY)

@@ -15,6 +15,12 @@ def test_the_plan_of_a_card_rests_on_its_dates_its_person_and_its_group(rows: Ro
     dates, usual = card_plan.plan_of(rules, card, cards.ends_of_people(rows.tx, [person])[person], Preferences())
     _, own = card_plan.plan_of(rules, card, {}, Preferences(own_days=(10,)))
 
+    cards.set_own_days(rows.tx, card.id, "10")
+    (with_days,) = cards.as_due(rows.tx, [card.id])
+    _, of_card = card_plan.plan_of(rules, with_days, {}, Preferences(own_days=(60, 30, 7)))
+
+    assert of_card == own, "the days of a card take the place of its group's"
+    assert card_plan.preferences_of(with_days, Preferences("few")) == Preferences("few", (10,))
     assert dates.expires_on == END
     assert len(usual) > 1
     assert usual != own
