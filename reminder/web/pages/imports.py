@@ -14,6 +14,7 @@ from reminder.domain.model.people import Language, Mode
 from reminder.domain.text.spreadsheet_writer import XLSX
 from reminder.enrolment.imports import matching, report, service
 from reminder.enrolment.imports.bounded_reader import read_bounded
+from reminder.enrolment.imports.columns_report import column_reports
 from reminder.enrolment.imports.reader import LARGEST
 from reminder.enrolment.imports.template import template
 from reminder.errors import RefusedInputError, TooManyRequestsError
@@ -31,6 +32,7 @@ router = page_router()
 
 TAKES_SHEETS = ("/imports",)
 MOST_SHOWN = 200
+_NOT_CHOSEN = "?"
 SHOWN = (RowEffect.NEW, RowEffect.CHANGED, RowEffect.UNCHANGED)
 RowNumber = Annotated[int, Query(ge=0, le=9_999_999)]
 
@@ -131,6 +133,7 @@ def _show(
     status = 200 if refused is None else 422
     columns_refused = [column for column in sheet_import.columns if column.use is ColumnUse.REFUSED]
     if sheet_import.state is ImportState.READ:
+        reports = column_reports(app.rules, sheet_import, _written(request, app))
         return page(
             request,
             app,
@@ -140,6 +143,8 @@ def _show(
             problems=problems,
             fields=service.known_fields(app.rules),
             examples=_examples(app, sheet_import),
+            reports={one.column.place: one for one in reports},
+            unread=[one for one in reports if not one.column.may_be_mapped],
             refused=columns_refused,
         )
     language = _written(request, app)
@@ -209,7 +214,9 @@ def name_columns(request: Request, app: OpenApp, who: Changes, import_id: int, f
     """Set what each column holds; checking begins."""
     sheet_import = _own_import(app, who, import_id)
     try:
-        by_place = {column.place: typed(form, f"column{column.place}") for column in sheet_import.columns}
+        said = {column.place: typed(form, f"column{column.place}") for column in sheet_import.columns}
+        # The question itself is no answer.
+        by_place = {place: field for place, field in said.items() if field != _NOT_CHOSEN}
         with app.writing() as uow:
             service.set_mapping(uow, import_id=import_id, by_place=by_place)
     except RefusedInputError as refused:
