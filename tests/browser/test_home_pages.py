@@ -64,7 +64,7 @@ def test_a_home_s_own_pages_are_accessible_light_and_whole_at_any_size(chain: Si
     page.goto(f"{chain.url}/months")
     page.get_by_role("button", name="手続きが済んだ").click()
     expect(page.get_by_text("印を付けてください").first).to_be_visible()
-    for path in ("/homes", "/undelivered", "/settings/activity", "/settings/group", "/settings/members"):
+    for path in ("/homes", "/renewals", "/undelivered", "/settings/activity", "/settings/group", "/settings/members"):
         page.goto(chain.url + path)
         looked_at(page, watch, path.replace("/", "-"))
 
