@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reminder.domain.parsing.standing_words import standing_of
+from reminder.domain.parsing.whereabouts import standing_of
 
 LONGEST = 60
 _DASHES = re.compile("[‐‒–—―−ー]")

@@ -18,7 +18,7 @@ from reminder.domain.parsing import addresses, dates
 from reminder.domain.parsing.cell_words import CellWord, read_period, read_word
 from reminder.domain.parsing.days_before import read_days
 from reminder.domain.parsing.noted_values import name_alone, read_noted_numbers, relation_in
-from reminder.domain.parsing.standing_words import Standing, standing_of
+from reminder.domain.parsing.whereabouts import SheetAbsence, standing_of
 from reminder.errors import DateError, RefusedInputError
 from reminder.guard.numbers import forbidden_in_record
 from reminder.guard.text import clean_label
@@ -181,7 +181,7 @@ class _Row:
         if read_word(cell.text) is CellWord.DITTO:
             self._say("name_ditto", Level.REFUSE, cell)
             return ""
-        if standing_of(cell.text) is Standing.EMPTY:
+        if standing_of(cell.text) is SheetAbsence.EMPTY:
             self._say("room_empty", Level.REFUSE, cell)
             return ""
         if _folded(cell.text).strip("()") in _EXAMPLES:

@@ -20,8 +20,8 @@ from reminder.domain.model.imports import CARD, CELL_ERROR, FORMULA, IN_NOTES, C
 from reminder.domain.parsing import dates
 from reminder.domain.parsing.cell_words import CellWord, read_word
 from reminder.domain.parsing.column_headings import BORN, LEFT_ON, NOTES, STANDING, ColumnHeadings, ColumnMeaning
-from reminder.domain.parsing.standing_words import Standing, standing_by_day, standing_of, standing_of_name
 from reminder.domain.parsing.table_meaning import SeenColumn, SeenTable, memory_of, understand
+from reminder.domain.parsing.whereabouts import SheetAbsence, standing_by_day, standing_of, standing_of_name
 from reminder.enrolment.imports import xlsx
 from reminder.enrolment.imports.zip_guard import WHOLE, Bounds
 from reminder.errors import DateError, RefusedInputError
@@ -481,7 +481,7 @@ def _row(
     cells: dict[int, str] = {}
     refused: list[Finding] = []
     born: date | None = None
-    standings: dict[Standing, None] = {}
+    standings: dict[SheetAbsence, None] = {}
     ends: list[int] = []
     for reading in read:
         place = reading.place
@@ -512,7 +512,7 @@ def _row(
     if flags.is_hidden:
         findings.append(Finding("row_hidden", Level.CONFIRM))
     # That a room is empty says the row itself, which then has no name.
-    findings += [Finding(said, Level.CONFIRM) for said in standings if said is not Standing.EMPTY or cells]
+    findings += [Finding(said, Level.CONFIRM) for said in standings if said is not SheetAbsence.EMPTY or cells]
     return SheetRow(number, cells, findings, _is_total(cells, read, day))
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reminder.domain.parsing.noted_values import name_alone, read_noted_numbers
-from reminder.domain.parsing.standing_words import Standing, standing_of
+from reminder.domain.parsing.whereabouts import SheetAbsence, standing_of
 
 
 @pytest.mark.parametrize(
@@ -38,10 +38,10 @@ def test_a_name_is_never_emptied_and_never_longer(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "standing"),
     [
-        ("退去", Standing.LEFT), ("R8.10.1退居", Standing.LEFT), ("ご逝去", Standing.DIED), ("（死亡）", Standing.DIED), ("入院中", Standing.AWAY),
-        ("入院", Standing.AWAY), ("空室", Standing.EMPTY), ("【空き】", Standing.EMPTY), ("在所", None), ("退所予定なし", None), ("入院歴あり", None),
+        ("退去", SheetAbsence.LEFT), ("R8.10.1退居", SheetAbsence.LEFT), ("ご逝去", SheetAbsence.DIED), ("（死亡）", SheetAbsence.DIED), ("入院中", SheetAbsence.AWAY),
+        ("入院", SheetAbsence.AWAY), ("空室", SheetAbsence.EMPTY), ("【空き】", SheetAbsence.EMPTY), ("在所", None), ("退所予定なし", None), ("入院歴あり", None),
         ("空知 太郎", None), ("", None),
     ],
 )  # fmt: skip
-def test_a_word_says_where_somebody_is(text: str, standing: Standing | None) -> None:
+def test_a_word_says_where_somebody_is(text: str, standing: SheetAbsence | None) -> None:
     assert standing_of(text) is standing

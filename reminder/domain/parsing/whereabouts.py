@@ -10,7 +10,7 @@ from reminder.domain.parsing.cell_words import CellWord, read_word
 LONGEST = 1_000
 
 
-class Standing(StrEnum):
+class SheetAbsence(StrEnum):
     """Where a person of a sheet is, if not in the home. The value is the code of the finding."""
 
     LEFT = "has_left"
@@ -46,7 +46,7 @@ _DEAD_BEFORE = re.compile(r"故(?:[\s・.]|(?=[^\s人]{2,}\s))")
 _NOT_SO = re.compile(r"(?:なし|無し|予定なし|取消|取りやめ|キャンセル|未定)$")
 
 
-def standing_of(text: str) -> Standing | None:
+def standing_of(text: str) -> SheetAbsence | None:
     """Return what a cell says of where somebody is; None where it says nothing of the kind.
 
     A word in a longer text counts too, because it only makes somebody ask.
@@ -56,22 +56,22 @@ def standing_of(text: str) -> Standing | None:
         return None
     bare = said.strip("()[]【】「」<>〔〕 ")
     if bare in _EMPTY:
-        return Standing.EMPTY
-    for standing, words in ((Standing.DIED, _DIED), (Standing.LEFT, _LEFT), (Standing.AWAY, _AWAY)):
+        return SheetAbsence.EMPTY
+    for standing, words in ((SheetAbsence.DIED, _DIED), (SheetAbsence.LEFT, _LEFT), (SheetAbsence.AWAY, _AWAY)):
         if any(word in said for word in words):
             return standing
-    return Standing.AWAY if bare in _AWAY_ALONE else None
+    return SheetAbsence.AWAY if bare in _AWAY_ALONE else None
 
 
-def standing_of_name(text: str) -> Standing | None:
+def standing_of_name(text: str) -> SheetAbsence | None:
     """Return what a cell with a name says of where somebody is, also as 故 before it."""
     if _DEAD_BEFORE.match(unicodedata.normalize("NFKC", text[:LONGEST]).strip()):
-        return Standing.DIED
+        return SheetAbsence.DIED
     return standing_of(text)
 
 
-def standing_by_day(heading: str, text: str) -> Standing | None:
+def standing_by_day(heading: str, text: str) -> SheetAbsence | None:
     """Return what a day says in a column of the days on which people left; None for a cell that holds nothing."""
     if not text.strip() or read_word(text) in (CellWord.NONE, CellWord.NOT_KNOWN):
         return None
-    return Standing.DIED if any(word in heading for word in ("死亡", "逝去", "death")) else Standing.LEFT
+    return SheetAbsence.DIED if any(word in heading for word in ("死亡", "逝去", "death")) else SheetAbsence.LEFT
