@@ -91,6 +91,7 @@ def enrol(
     counts = done.counts
     # Rows that need a confirmation and have none were not taken either.
     taken = done.rows - counts.refused - (0 if yes else counts.needs_confirmation)
+    has_returned = any(row.returned for row in rows)
     print_answer(
         {
             "rows": done.rows,
@@ -113,7 +114,7 @@ def enrol(
         as_json=as_json,
         plain="\n".join([*_column_lines(app.rules, done), _plain(refused, done.rows, counts, rows)]),
     )
-    if taken < done.rows:
+    if taken < done.rows or has_returned:
         raise typer.Exit(2)
 
 
