@@ -9,7 +9,7 @@ from reminder.domain.rules.quotas import read_quotas
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.rules.steps import StepText
 from reminder.domain.text.card_pictures import read_pictures
-from reminder.domain.text.catalog import read_wording
+from reminder.domain.text.catalog import read_audience_of, read_wording
 from reminder.domain.text.composer import Composer
 from reminder.settings import read_table
 
@@ -21,7 +21,8 @@ TABLES = {
 }
 LANGUAGES = tuple(TABLES)
 KINDS = read_kinds(read_table(CONFIG / "cards.toml"))
-WORDING = read_wording(TABLES, KINDS)
+AUDIENCE = read_audience_of(read_table(CONFIG / "audience.toml"))
+WORDING = read_wording(TABLES, KINDS, AUDIENCE)
 COMPOSER = Composer(WORDING)
 SCHEDULES = read_schedules(read_table(CONFIG / "schedules.toml"))
 STEPS = tuple(rule.name for rule in SCHEDULES.steps)
@@ -31,7 +32,7 @@ PICTURES = read_pictures(read_table(CONFIG / "pictures.toml"), KINDS)
 
 
 def step_text(key: str) -> StepText:
-    """Return what is said at a step that config/wording/ has a text for: opens, d60, lastopen, a7, g30, post."""
-    found = StepText.read(key)
+    """Return what is said at a step: opens, d60, lastopen, a7, g30, post, or one of the schedules by its name."""
+    found = StepText.read(key) or next((rule.text for rule in SCHEDULES.steps if rule.name == key), None)
     assert found is not None, key
     return found

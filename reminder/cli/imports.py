@@ -100,6 +100,7 @@ def enrol(
     counts = done.counts
     # Rows that ask and were not answered were not taken either.
     taken = _taken(done, rows, answers, yes=yes, is_saved=not dry_run)
+    has_returned = any(row.returned for row in rows)
     print_answer(
         {
             "rows": done.rows,
@@ -124,7 +125,7 @@ def enrol(
         as_json=as_json,
         plain="\n".join([*_column_lines(app.rules, done), _plain(refused, done.rows, counts, rows)]),
     )
-    if taken < done.rows:
+    if taken < done.rows or has_returned:
         raise typer.Exit(2)
 
 

@@ -13,10 +13,9 @@ from difflib import SequenceMatcher
 
 from reminder.domain.model.imports import (
     CARD,
-    CELL_ERROR,
-    FORMULA,
     HAS_DIED,
     HAS_MOVED_OUT,
+    IN_NOTES,
     LEFT_OUT,
     ColumnMapping,
     Finding,
@@ -55,10 +54,14 @@ def read_row(mapping: ColumnMapping, row: ImportRowView, today: date) -> ReadRow
     """Return what a row says, read by this mapping. `today`: the date in Japan."""
     fields = mapping.by_place
     cells = {fields[place]: RowCell(place, text) for place, text in row.cells.items() if place in fields}
-    # In an unused column they do no harm.
-    known = [one for one in row.reader_findings if one.code not in (FORMULA, CELL_ERROR) or one.place in fields]
-    resident, findings = read_resident(cells, mapping.fields, known, today)
+    # In a column that is not used nothing does any harm. What was found in notes is about the row.
+    known = [one for one in row.reader_findings if one.place is None or one.place in fields or _is_of_notes(one)]
+    resident, findings = read_resident(cells, mapping.fields, known, today, fields)
     return ReadRow(row, resident, findings)
+
+
+def _is_of_notes(finding: Finding) -> bool:
+    return IN_NOTES in (finding.details or {})
 
 
 # ---- who may be meant

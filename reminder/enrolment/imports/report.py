@@ -47,6 +47,7 @@ class RowReport:
     what to do about it. `needs_confirmation`: it is saved once somebody has confirmed it. `answers`: those that it
     offers; `answer`: the one that was given; `people`: whom it may be about, where that is asked, the likeliest first.
     `needs_own_answer`: a "yes" to all rows does not answer it.
+    `returned`: a cell of it is left out, to be mended and sent again.
     """
 
     number: int
@@ -61,6 +62,7 @@ class RowReport:
     answer: SheetAnswer | None = None
     people: Sequence[PersonMeant] = ()
     needs_own_answer: bool = False
+    returned: bool = False
 
 
 def report_of(rules: Rulebook, sheet_import: ImportView, row: ImportRowView, language: Language) -> RowReport:
@@ -80,6 +82,7 @@ def report_of(rules: Rulebook, sheet_import: ImportView, row: ImportRowView, lan
         answer=row.answer,
         people=list(_people_meant(findings)),
         needs_own_answer=needs_own_answer(findings),
+        returned=any(finding.is_returned for finding in findings),
     )
 
 
@@ -99,6 +102,10 @@ def _sentence(rules: Rulebook, sheet_import: ImportView, finding: Finding, langu
     details: dict[str, Any] = {"field": heading, **(finding.details or {})}
     refused = RefusedInputError(finding.code, **details)
     said = explain(rules.wording, refused, language, own="sheet_rows")
+    if finding.is_returned:
+        words = rules.wording.of(language).table["sheet_rows"]
+        assert isinstance(words, Mapping)
+        said = f"{said} {words['cell_returned']}"
     return f"{heading}: {said}" if heading else said
 
 
@@ -136,7 +143,7 @@ def _rejected_rows(
     for row in _all_rows(uow, sheet_import):
         report = report_of(uow.rules, sheet_import, row, language)
         is_left_over = report.needs_confirmation and row.status is not RowStatus.SAVED
-        if row.status is RowStatus.REFUSED or is_left_over:
+        if row.status is RowStatus.REFUSED or is_left_over or report.returned:
             yield [" ".join(report.sentences), *(row.cells.get(place, "") for place in places)]
 
 

@@ -76,10 +76,13 @@ def save_rows(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[ImportRo
     known, asking = _still_sure(uow, sheet_import, [one for one in wanted if one.effect is not RowEffect.NEW])
     new, made = _add_new(uow, sheet_import, [one for one in wanted if one.effect is RowEffect.NEW])
     made |= _change_known(uow, sheet_import, known)
-    imports.set_saved(uow.tx, sheet_import.id, {one.row.number: one.person_id for one in (*known, *new)})
-    _remember(uow, sheet_import, [*known, *new], made)
+    saved = [*known, *new]
+    to_return = [one.row.number for one in saved if any(finding.is_returned for finding in one.row.findings)]
+    people_of = {one.row.number: one.person_id for one in saved}
+    imports.set_saved(uow.tx, sheet_import.id, people_of, to_return=to_return)
+    _remember(uow, sheet_import, saved, made)
     return (
-        RowCounts(saved=len(known) + len(new))
+        RowCounts(saved=len(saved))
         + _ask_again(uow, sheet_import, asking)
         + _refuse(uow, sheet_import, [one for one in read if one.resident is None])
     )
@@ -103,6 +106,8 @@ def _still_sure(
     ids = {one.person_id for one in wanted if one.person_id is not None}
     used = imports.saved_people(uow.tx, sheet_import.id, ids) if ids else set()
     standing = merging.standing_of(uow, ids)
+    lives = person_lives.of_people(uow.tx, ids) if ids else {}
+    gone = {person_id for person_id, life in lives.items() if life.state.has_gone}
     places = matching.places_of(sheet_import.mapping)
     sure, asking = [], {}
     for one in wanted:
@@ -117,6 +122,12 @@ def _still_sure(
             ]
             continue
         used.add(person.id)
+        if person.id in gone and not _comes_back(one.row):
+            asking[one.row.number] = [
+                *one.row.findings,
+                Finding("person_has_gone", Level.CONFIRM, None, {"label": person.label}),
+            ]
+            continue
         if not _comes_back(one.row):
             merged = merging.merge(uow, standing, person, one.resident, places)
             known = {(found.code, found.place, str(found.details)) for found in one.row.findings}
