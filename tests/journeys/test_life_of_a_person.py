@@ -135,7 +135,7 @@ def test_no_card_is_registered_for_who_has_gone_by_program_or_page(home: Village
     assert home.texts_to("ハナさん") == []
 
 
-def test_a_sheet_with_somebody_who_has_died_refuses_their_row_saves_the_others_and_nobody_is_told_of_the_dead(
+def test_a_sheet_with_somebody_who_has_died_asks_about_their_row_saves_the_others_and_nobody_is_told_of_the_dead(
     home: Village,
 ) -> None:
     act(home, PersonAct.DIED)
@@ -145,8 +145,8 @@ def test_a_sheet_with_somebody_who_has_died_refuses_their_row_saves_the_others_a
     saved(home, read, yes=True)
 
     first, second = (row.findings for row in rows_of(home, read).values())
-    assert [finding.code for finding in first] == ["person_has_gone"]
-    assert "person_has_gone" not in [finding.code for finding in second]
+    assert [finding.code for finding in first] == ["known_as_dead"]
+    assert "known_as_dead" not in [finding.code for finding in second]
     assert home.card_of(1).retired_at is not None
     home.run_until("2028-06-01 00:00")
     assert not home.texts_to("ハナさん")

@@ -82,7 +82,7 @@ class SheetAnswer(StrEnum):
 ROW_ANSWERS = (SheetAnswer.SAME, SheetAnswer.KEEP, SheetAnswer.NEW, SheetAnswer.LEAVE)
 
 # Of a row about a person who has gone.
-HAS_MOVED_OUT, HAS_DIED = GONE_CODES = ("has_moved_out", "has_died")
+HAS_MOVED_OUT, HAS_DIED = GONE_CODES = ("known_as_moved_out", "known_as_dead")
 # Questions of who a row is about, and questions of which of two dates or words is right. One "yes to all" answers none
 # of them: each could write one person's dates over another's, or an old date over a new one.
 WHO = frozenset({"maybe_moved", "maybe_renamed", "maybe_swapped", "maybe_namesake", "maybe_twice", *GONE_CODES})

@@ -432,8 +432,8 @@ def test_a_contact_that_was_removed_here_is_not_added_again(home: Village) -> No
 @pytest.mark.parametrize(
     ("act", "code", "offered"),
     [
-        (PersonAct.MOVE_OUT, "has_moved_out", [SheetAnswer.SAME, SheetAnswer.NEW, SheetAnswer.LEAVE]),
-        (PersonAct.DIED, "has_died", [SheetAnswer.NEW, SheetAnswer.LEAVE]),
+        (PersonAct.MOVE_OUT, "known_as_moved_out", [SheetAnswer.SAME, SheetAnswer.NEW, SheetAnswer.LEAVE]),
+        (PersonAct.DIED, "known_as_dead", [SheetAnswer.NEW, SheetAnswer.LEAVE]),
     ],
 )
 def test_who_has_gone_is_not_enrolled_again_without_a_question(
