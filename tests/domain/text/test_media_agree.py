@@ -57,8 +57,9 @@ def contradictions(one: Situation, medium: str, text: str) -> Iterator[str]:
     days = named(text)
     is_over = content.is_after_end
     # The dates.
-    of_paper = {"letter": {today, opens, begin}, "fridge": {today, opens, begin}}.get(medium, set())
-    allowed = ({*abouts, f"{end}˙"} if content.computed else {end}) | {last, grace} | of_paper
+    of_paper = {"letter": {today, opens, begin}, "fridge": {today, opens, begin}, "mail": {day(content.begin_by)}}
+    of_medium = of_paper.get(medium, set())
+    allowed = ({*abouts, f"{end}˙"} if content.computed else {end}) | {last, grace} | of_medium
     if days - allowed:
         yield f"dates {sorted(days - allowed)} are none of the card's"
     if medium != "text" and not days & {end, *abouts}:
