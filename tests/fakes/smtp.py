@@ -56,6 +56,14 @@ class _Server(SMTP):
         self.fake.recipients_as_written.append(arg)
         await super().smtp_RCPT(arg)
 
+    async def smtp_DATA(self, arg: str) -> None:
+        if self.fake.hangs_at_data:
+            await asyncio.Event().wait()
+        if self.fake.refuses_at_data is not None:
+            await self.push(self.fake.refuses_at_data)
+            return
+        await super().smtp_DATA(arg)
+
 
 class FakeSmtp:
     """`tls`: a server certificate. With it the fake speaks TLS from the start (smtps), or with `starttls` offers it.
@@ -76,6 +84,8 @@ class FakeSmtp:
         self._refusals: dict[str, deque[str]] = {"MAIL": deque(), "RCPT": deque(), "DATA": deque()}
         self._lost_answers: deque[bool] = deque()
         self.outage: str | None = None  # until it is None again, every mail is refused so
+        self.hangs_at_data = False  # it takes sender and recipient, and never asks for the content
+        self.refuses_at_data: str | None = None
         self._changed = threading.Condition()
         self._thread = LoopThread()
         self._server: asyncio.Server | None = None

@@ -45,9 +45,9 @@ def opened(stack: ExitStack, folder: Path, smtp_url: str) -> Village:
     return village
 
 
-@pytest.fixture(params=["silent", "closed", "refuses", "suspended"])
+@pytest.fixture(params=["silent", "closed", "refuses", "suspended", "hangs"])
 def broken(request: pytest.FixtureRequest, stack: ExitStack, tmp_path: Path) -> Village:
-    """A mail server that never answers, is not there, refuses for now, or wants another password."""
+    """A mail server that never answers, is not there, refuses for now, or wants another password, or takes a sender and hangs."""
     if request.param in ("silent", "closed"):
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
@@ -56,6 +56,9 @@ def broken(request: pytest.FixtureRequest, stack: ExitStack, tmp_path: Path) -> 
         stack.enter_context(listening)
         return opened(stack, tmp_path, f"smtp://127.0.0.1:{listening.getsockname()[1]}")
     smtp = stack.enter_context(FakeSmtp())
+    if request.param == "hangs":
+        smtp.hangs_at_data = True
+        return opened(stack, tmp_path, smtp.url)
     smtp.outage = "451 4.3.2 try again later" if request.param == "refuses" else "530 5.7.0 sign in first"
     return opened(stack, tmp_path, smtp.url)
 

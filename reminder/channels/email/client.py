@@ -118,12 +118,22 @@ class SmtpEmail:
         return ProviderAnswer.SAFE_TO_REPEAT
 
     async def try_out(self) -> None:
-        """Begin a mail and give it up: the server takes our sender's mail, or raises ChannelError."""
+        """Begin a mail to our own sender and give it up: the server takes it, or raises ChannelError.
+
+        It goes as far as the server's readiness for the content, of which nothing is sent: a connection that is lost
+        there leaves no mail (RFC 5321, section 4.1.1.4).
+        """
         async with self._places:
             connection = await self._connected()
             try:
                 await connection.mail(self._sender)
-                await connection.rset()
+                if await _knows(connection, self._sender):
+                    asked = await connection.execute_command(b"DATA")
+                    if asked.code != aiosmtplib.SMTPStatus.start_input:
+                        raise aiosmtplib.SMTPDataError(asked.code, asked.message)
+                    _drop(connection)
+                else:
+                    await connection.rset()
             except aiosmtplib.SMTPResponseException as refused:
                 raise TemporaryChannelError(str(refused.code)) from None
             except (aiosmtplib.SMTPException, OSError, ValueError):
@@ -323,6 +333,15 @@ def _stop_headers(stop_url: str | None) -> dict[str, str]:
 def _in_base64(content: str) -> list[str]:
     encoded = b64encode(content.replace("\r\n", "\n").replace("\n", "\r\n").encode()).decode()
     return [encoded[start : start + 76] for start in range(0, len(encoded), 76)]
+
+
+async def _knows(connection: aiosmtplib.SMTP, recipient: str) -> bool:
+    """Return whether the server takes mail to this address; a sender need have no mailbox."""
+    try:
+        await connection.rcpt(recipient)
+    except aiosmtplib.SMTPRecipientRefused:
+        return False
+    return True
 
 
 async def _hand_over(connection: aiosmtplib.SMTP, sender: str, recipient: str, mail: bytes) -> None:

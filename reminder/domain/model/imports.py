@@ -76,6 +76,10 @@ class Level(IntEnum):
     REFUSE = 3
 
 
+# Among the details of a finding: its cell was left out and is returned, while the row is taken.
+RETURNED = "returned"
+# Or: it stood in a column that is searched and not kept, so that no choice of columns leaves it out.
+IN_NOTES = "in_notes"
 # Findings of the reader: what a spreadsheet computes is not read. In a column that is not used they do no harm.
 FORMULA, CELL_ERROR = "formula", "cell_error"
 
@@ -92,6 +96,11 @@ class Finding:
     level: Level
     place: int | None = None
     details: Mapping[str, str | int] | None = None
+
+    @property
+    def is_returned(self) -> bool:
+        """Whether its cell was left out, to be mended and sent again."""
+        return RETURNED in (self.details or {})
 
 
 def status_of(findings: Sequence[Finding]) -> RowStatus:
@@ -176,7 +185,7 @@ class ColumnMapping:
         twice = next((field for field, count in times.items() if count > 1), None)
         if twice is not None:
             raise RefusedInputError("column_twice", field="mapping", column=twice)
-        if not times.keys() & {"name", "label"}:
+        if not times.keys() & {"name", "label", "surname"}:
             raise RefusedInputError("column_name_needed", field="mapping")
         if not any(field.startswith(CARD) for field in times):
             raise RefusedInputError("column_date_needed", field="mapping")

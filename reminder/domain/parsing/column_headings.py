@@ -10,6 +10,8 @@ from reminder.errors import SettingsError
 from reminder.guard.numbers import forbidden
 
 BORN, NOTES = "born", "notes"
+# Where somebody is, and the day on which they left: read, asked about and not kept.
+STANDING, LEFT_ON = "standing", "left_on"
 # A longer heading is a paragraph; its column is not read.
 LONGEST = 200
 
@@ -50,6 +52,7 @@ class ColumnHeadings:
     refused_patterns: Sequence[re.Pattern[str]]
     discarded: Mapping[str, str]  # part of a heading -> field
     discarded_only: frozenset[str]
+    standing: frozenset[str]
     own: Sequence[str]
     family: Sequence[str]
     plain: frozenset[str]
@@ -91,6 +94,8 @@ class ColumnHeadings:
             return ColumnMeaning(ColumnUse.MAPPED, field, is_card, is_bare=is_card and not is_end)
         if is_end:
             return self._end(heading, below)
+        if below in self.standing:
+            return ColumnMeaning(ColumnUse.DISCARDED, STANDING)
         if below in self.discarded_only:
             return ColumnMeaning(ColumnUse.DISCARDED)
         if above and above + below in self.discarded:
@@ -196,6 +201,7 @@ def read_headings(table: Mapping[str, object]) -> ColumnHeadings:
         known |= {fold(heading): CARD + kind for kind, some in cards.items() for heading in some}
         discarded = {fold(word): BORN for word in _words(table["born"])}
         discarded |= {fold(word): NOTES for word in _words(table["notes"])}
+        discarded |= {fold(word): LEFT_ON for word in _words(table["left_on"])}
         discarded |= {fold(word): "" for word in _words(table["forgotten"])}
         first, *others = map(fold, _words(table["family"]))
         return ColumnHeadings(
@@ -203,6 +209,7 @@ def read_headings(table: Mapping[str, object]) -> ColumnHeadings:
             [re.compile(unicodedata.normalize("NFKC", one)) for one in _words(table["refused_patterns"])],
             discarded,
             frozenset(map(fold, _words(table["forgotten_only"]))),
+            frozenset(map(fold, _words(table["standing"]))),
             [fold(word) for word in _words(table["own"])],
             # 緊急連絡先1 begins with 緊急連絡先.
             [first, *sorted(others, key=len, reverse=True)],

@@ -7,8 +7,7 @@ from difflib import SequenceMatcher
 
 from reminder.domain.model.imports import (
     CARD,
-    CELL_ERROR,
-    FORMULA,
+    IN_NOTES,
     ColumnMapping,
     Finding,
     Level,
@@ -25,7 +24,7 @@ from reminder.enrolment.register import PersonChanges
 from reminder.storage.crypto.address_index import address_indexes
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.registry import cards, contacts, imports, people
+from reminder.storage.registry import cards, contacts, imports, people, person_lives
 from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.imports import CheckedRow, ImportRowView, ImportView
 from reminder.storage.registry.people import PersonView
@@ -47,17 +46,22 @@ def read_row(mapping: ColumnMapping, row: ImportRowView, today: date) -> ReadRow
     """Return what a row says, read by this mapping. `today`: the date in Japan."""
     fields = mapping.by_place
     cells = {fields[place]: RowCell(place, text) for place, text in row.cells.items() if place in fields}
-    # In an unused column they do no harm.
-    known = [one for one in row.reader_findings if one.code not in (FORMULA, CELL_ERROR) or one.place in fields]
-    resident, findings = read_resident(cells, mapping.fields, known, today)
+    # In a column that is not used nothing does any harm. What was found in notes is about the row.
+    known = [one for one in row.reader_findings if one.place is None or one.place in fields or _is_of_notes(one)]
+    resident, findings = read_resident(cells, mapping.fields, known, today, fields)
     return ReadRow(row, resident, findings)
+
+
+def _is_of_notes(finding: Finding) -> bool:
+    return IN_NOTES in (finding.details or {})
 
 
 @dataclass(frozen=True)
 class Candidates:
     """The registered persons of a group who may be meant by some rows, with their cards and contacts.
 
-    `cards`: by person and kind. `addresses`: by person, the channel and the blind index of each contact.
+    `cards`: by person and kind. `addresses`: by person, the channel and the blind index of each contact. `gone`: who
+    has moved out or died.
     """
 
     by_identity: Mapping[str, PersonView]
@@ -65,6 +69,7 @@ class Candidates:
     by_room: Mapping[str, Sequence[PersonView]]
     cards: Mapping[int, Mapping[str, CardView]]
     addresses: Mapping[int, Collection[tuple[str, bytes]]]
+    gone: Collection[int]
 
     def has(self, keys: KeyRing, person_id: int, contact: ResidentContact) -> bool:
         """Return whether the person has this contact already."""
@@ -93,7 +98,12 @@ def find_candidates(uow: UnitOfWork, group_id: int, residents: Sequence[Resident
             by_room.setdefault(person.room, []).append(person)
     ids = [person.id for person in found]
     return Candidates(
-        by_identity, by_label, by_room, cards.current_of_people(uow.tx, ids), contacts.indexes_of(uow.tx, ids)
+        by_identity,
+        by_label,
+        by_room,
+        cards.current_of_people(uow.tx, ids),
+        contacts.indexes_of(uow.tx, ids),
+        {life.person_id for life in person_lives.of_people(uow.tx, ids).values() if life.state.has_gone},
     )
 
 
@@ -180,6 +190,10 @@ def _match(keys: KeyRing, candidates: Candidates, resident: Resident) -> _Match:
         person, findings = _maybe_the_same(candidates, resident)
     if person is None:
         return _Match(RowEffect.NEW)
+    if person.id in candidates.gone:
+        return _Match(
+            RowEffect.NONE, person.id, [Finding("person_has_gone", Level.REFUSE, None, {"label": person.label})]
+        )
     is_changed = any(row_changes(keys, candidates, person, resident))
     return _Match(RowEffect.CHANGED if is_changed else RowEffect.UNCHANGED, person.id, findings)
 

@@ -8,6 +8,7 @@ import codecs
 import csv
 import io
 import math
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 
-from reminder.domain.model.imports import CARD, CELL_ERROR, FORMULA, ColumnUse, Finding, ImportColumn, Level
+from reminder.domain.model.imports import CARD, CELL_ERROR, FORMULA, IN_NOTES, ColumnUse, Finding, ImportColumn, Level
 from reminder.domain.parsing import dates
-from reminder.domain.parsing.column_headings import BORN, NOTES, ColumnHeadings, ColumnMeaning
+from reminder.domain.parsing.cell_words import CellWord, read_word
+from reminder.domain.parsing.column_headings import BORN, LEFT_ON, NOTES, STANDING, ColumnHeadings, ColumnMeaning
 from reminder.domain.parsing.table_meaning import SeenColumn, SeenTable, memory_of, understand
+from reminder.domain.parsing.whereabouts import SheetAbsence, standing_by_day, standing_of, standing_of_name
 from reminder.enrolment.imports import xlsx
 from reminder.enrolment.imports.zip_guard import WHOLE, Bounds
 from reminder.errors import DateError, RefusedInputError
@@ -81,9 +84,30 @@ def read_sheet(
     if len(content) > LARGEST:
         raise RefusedInputError("sheet_too_large", field="file", megabytes=LARGEST // (1024 * 1024))
     if xlsx.is_workbook(content):
-        book = xlsx.open_sheet(content, sheet, bounds)
-        return _sheet(book, headings)
+        return _first_with_headings(content, headings, sheet, bounds)
     return _sheet(_open_csv(content, headings), headings)
+
+
+# Cover sheets that are passed over: opening one costs as much as opening the sheet itself.
+_MOST_PASSED_OVER = 5
+
+
+def _first_with_headings(content: bytes, headings: ColumnHeadings, wanted: str | None, bounds: Bounds) -> ResidentSheet:
+    """Return the named sheet, else the first one with known headings: a cover sheet may stand before it."""
+    first = xlsx.open_sheet(content, wanted, bounds)
+    try:
+        return _sheet(first, headings)
+    except RefusedInputError as refused:
+        if wanted is not None or refused.code not in ("sheet_no_headings", "sheet_empty"):
+            raise
+        # A name that holds a number is not known by it.
+        for name in filter(None, first.names[1 : 1 + _MOST_PASSED_OVER]):
+            try:
+                return _sheet(xlsx.open_sheet(content, name, bounds), headings)
+            except RefusedInputError as another:
+                if another.code not in ("sheet_no_headings", "sheet_empty"):
+                    raise
+        raise
 
 
 # ---- CSV
@@ -345,10 +369,14 @@ def _seen_table(
 
 
 _TOTALS = frozenset({"計", "合計", "小計", "総計", "total", "sum"})
-_LEFT = ("退所", "退去", "逝去", "死亡", "転出", "永眠", "moved out", "deceased")
 _DATED = (BORN, "consent_date")
 _TELEPHONES = ("mobile", "phone", "family_mobile")
 _ENDS_ON_BIRTHDAYS = frozenset({CARD + "mynumber_user_certificate", CARD + "mynumber_signature_certificate"})
+# Columns that are searched or compared and not kept.
+_SEARCHED = (BORN, NOTES, STANDING, LEFT_ON)
+# What they hold says nothing of where somebody is; longer cells of the others are not searched for it.
+_NO_STANDING = ("card:", "consent", "family", "mobile", "phone", "mode", "tell", "own_days")
+_LONGEST_STANDING = 30
 # A couple's room is often one cell over two rows.
 _SHARED = ("room", "unit")
 
@@ -359,8 +387,10 @@ class _Reading:
 
     place: int
     field: str
+    heading: str
     is_kept: bool
     is_date: bool
+    says_standing: bool
     ends_on_birthday: bool
     number_in: Callable[[str], LooksLike | None]
 
@@ -369,7 +399,7 @@ def _reading(column: ImportColumn) -> _Reading | None:
     """Return how a column is read, or None for a column that is not read."""
     field = column.field
     is_discarded = column.use is ColumnUse.DISCARDED
-    if column.use is ColumnUse.REFUSED or (is_discarded and field not in (BORN, NOTES)):
+    if column.use is ColumnUse.REFUSED or (is_discarded and field not in _SEARCHED):
         return None
     is_date = field.startswith(CARD) or field in _DATED or bool(column.asked)
     number_in = forbidden
@@ -377,7 +407,10 @@ def _reading(column: ImportColumn) -> _Reading | None:
         number_in = forbidden_in_a_date_or_phone
     elif field == "family_email":
         number_in = long_number
-    return _Reading(column.place, field, not is_discarded, is_date, field in _ENDS_ON_BIRTHDAYS, number_in)
+    says_standing = not is_date and not field.startswith(_NO_STANDING)
+    ends_on_birthday = field in _ENDS_ON_BIRTHDAYS
+    is_kept = not is_discarded
+    return _Reading(column.place, field, column.heading, is_kept, is_date, says_standing, ends_on_birthday, number_in)
 
 
 def _rows(table: xlsx.SheetTable, columns: Sequence[ImportColumn], headings_end: int) -> Iterator[SheetRow]:
@@ -390,6 +423,7 @@ def _rows(table: xlsx.SheetTable, columns: Sequence[ImportColumn], headings_end:
     }
     rooms = [reading.place for reading in read if reading.field in _SHARED] if shared else []
     above: dict[int, tuple[int, object]] = {}
+    said_above: dict[int, str] = {}
     # Lives as long as the sheet, because it holds birthdays.
     day = lru_cache(maxsize=4096)(_day)
     for number, record in _held(table):
@@ -401,17 +435,49 @@ def _rows(table: xlsx.SheetTable, columns: Sequence[ImportColumn], headings_end:
                 above[place] = shared[number, place], cells[place]
             elif place in above and number <= above[place][0] and place < len(cells) and not _holds(cells[place]):
                 cells = [*cells[:place], above[place][1], *cells[place + 1 :]]
-        yield _row(number, cells, read, table.flags.get(number, no_flags), table.epoch, day)
+        row = _row(number, cells, read, table.flags.get(number, no_flags), table.epoch, day)
+        yield _without_ditto(row, read, said_above)
+
+
+# One who is named as above, or has the number of the row above, is the same resident.
+_NEVER_AS_ABOVE = ("name", "label", "surname", "given_name", "reference")
+
+
+def _without_ditto(row: SheetRow, read: Sequence[_Reading], above: dict[int, str]) -> SheetRow:
+    """Return the row with what stands above for 〃 and 同上, said or asked about; `above` is kept up to date."""
+    places = [
+        reading.place
+        for reading in read
+        if (text := row.cells.get(reading.place)) is not None
+        and len(text) <= _LONGEST_DITTO
+        and reading.field not in _NEVER_AS_ABOVE
+        and read_word(text) is CellWord.DITTO
+        and reading.place in above
+    ]
+    if places:
+        fields = {reading.place: reading.field for reading in read}
+        level = {place: Level.NOTE if fields[place] in _SHARED else Level.CONFIRM for place in places}
+        asked = [Finding("as_above", level[place], place) for place in places]
+        cells = {**row.cells, **{place: above[place] for place in places}}
+        row = SheetRow(row.number, cells, [*row.findings, *asked], row.is_total)
+    above.clear()
+    above.update(row.cells)
+    return row
+
+
+_LONGEST_DITTO = 6
 
 
 def _cell(reading: _Reading, record: Sequence[object], flags: xlsx.RowFlags, epoch: date) -> str | Finding | None:
     """Return the text of a cell, None for an empty one, or why it refuses its row."""
     place = reading.place
-    for code, places in ((FORMULA, flags.formulas), (CELL_ERROR, flags.errors)):
-        if place in places:
-            return Finding(code, Level.REFUSE, place) if reading.is_kept else None
     value = record[place] if place < len(record) else None
-    if value is None or value == "":
+    is_empty = value is None or value == ""
+    if place in flags.errors or (place in flags.formulas and is_empty):
+        # What a formula says is read where the program that saved it has worked it out.
+        code = CELL_ERROR if place in flags.errors else FORMULA
+        return Finding(code, Level.REFUSE, place) if reading.is_kept else None
+    if is_empty:
         return None
     whole = (_date_text(value, epoch) if reading.is_date else _text(value)).strip()
     text = whole if reading.is_kept else whole[:LONGEST_NOTES]
@@ -420,7 +486,8 @@ def _cell(reading: _Reading, record: Sequence[object], flags: xlsx.RowFlags, epo
     looks_like = reading.number_in(text) if text else None
     if looks_like is not None:
         code = "text_too_long" if looks_like is LooksLike.TOO_LONG else "forbidden_number"
-        return Finding(code, Level.REFUSE, place, {"looks_like": looks_like})
+        details: dict[str, str | int] = {"looks_like": looks_like}
+        return Finding(code, Level.REFUSE, place, details if reading.is_kept else {**details, IN_NOTES: 1})
     return text or None
 
 
@@ -435,7 +502,7 @@ def _row(
     cells: dict[int, str] = {}
     refused: list[Finding] = []
     born: date | None = None
-    has_left = False
+    standings: dict[SheetAbsence, None] = {}
     ends: list[int] = []
     for reading in read:
         place = reading.place
@@ -448,10 +515,15 @@ def _row(
                 cells[place] = text
                 if reading.ends_on_birthday:
                     ends.append(place)
+                if reading.says_standing and len(text) <= _LONGEST_STANDING:
+                    said = (standing_of_name if reading.field == "name" else standing_of)(text)
+                    standings.update({} if said is None else {said: None})
             case text if reading.field == BORN:
                 born = day(text)
             case text:
-                has_left = has_left or any(word in text.lower() for word in _LEFT)
+                by_day = reading.field == LEFT_ON
+                said = standing_by_day(reading.heading, text) if by_day else standing_of(text)
+                standings.update({} if said is None else {said: None})
     numbers = [one for one in refused if one.code not in (FORMULA, CELL_ERROR)]
     findings = numbers[:1]
     findings += [one for code in (FORMULA, CELL_ERROR) for one in refused if one.code == code]
@@ -460,8 +532,8 @@ def _row(
     findings += [Finding("date_not_birthday", Level.NOTE, place) for place in sorted(not_birthday)]
     if flags.is_hidden:
         findings.append(Finding("row_hidden", Level.CONFIRM))
-    if has_left:
-        findings.append(Finding("has_left", Level.CONFIRM))
+    # That a room is empty says the row itself, which then has no name.
+    findings += [Finding(said, Level.CONFIRM) for said in standings if said is not SheetAbsence.EMPTY or cells]
     return SheetRow(number, cells, findings, _is_total(cells, read, day))
 
 
@@ -506,7 +578,9 @@ def _day(text: str) -> date | None:
 
 def _text(value: object) -> str:
     if isinstance(value, str):
-        return value
+        # Some programs write ="0101" so that a spreadsheet keeps the zero.
+        kept = _KEPT_AS_TEXT.fullmatch(value) if value.startswith('="') else None
+        return value if kept is None else kept[1]
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -520,6 +594,9 @@ def _text(value: object) -> str:
     return str(value)
 
 
+_KEPT_AS_TEXT = re.compile(r'="([^"=]{0,100})"')
+# 50331 may be a day of Reiwa 5 that was typed without dots.
+_TYPED_WITHOUT_DOTS = re.compile(r"[1-9](?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
 # The number of a day in a spreadsheet whose column is not formatted as dates: from 1954 to 2119.
 _SERIALS = range(20_000, 80_001)
 
@@ -528,8 +605,11 @@ def _date_text(value: object, epoch: date) -> str:
     if isinstance(value, datetime):
         return value.date().isoformat()
     if isinstance(value, float | int) and math.isfinite(value) and int(value) in _SERIALS:
+        if _TYPED_WITHOUT_DOTS.fullmatch(str(int(value))):
+            return str(int(value))
         return (epoch + timedelta(days=int(value))).isoformat()
     text = _text(value)
-    if len(text) == 5 and text.isascii() and text.isdecimal() and int(text) in _SERIALS:
+    is_number = len(text) == 5 and text.isascii() and text.isdecimal() and int(text) in _SERIALS
+    if is_number and not _TYPED_WITHOUT_DOTS.fullmatch(text):
         return (epoch + timedelta(days=int(text))).isoformat()
     return text

@@ -27,6 +27,7 @@ class RowReport:
 
     `cell`: as C17; None if it is about the whole row. `codes`, `sentences`: of each finding, the gravest first, and
     what to do about it. `needs_confirmation`: it is saved once somebody has confirmed it.
+    `returned`: a cell of it is left out, to be mended and sent again.
     """
 
     number: int
@@ -37,6 +38,7 @@ class RowReport:
     sentences: Sequence[str]
     needs_confirmation: bool
     person_id: int | None
+    returned: bool = False
 
 
 def report_of(rules: Rulebook, sheet_import: ImportView, row: ImportRowView, language: Language) -> RowReport:
@@ -52,6 +54,7 @@ def report_of(rules: Rulebook, sheet_import: ImportView, row: ImportRowView, lan
         sentences=[_sentence(rules, sheet_import, finding, language) for finding in findings],
         needs_confirmation=needs_confirmation(findings),
         person_id=row.person_id,
+        returned=any(finding.is_returned for finding in findings),
     )
 
 
@@ -61,6 +64,10 @@ def _sentence(rules: Rulebook, sheet_import: ImportView, finding: Finding, langu
     details: dict[str, Any] = {"field": heading, **(finding.details or {})}
     refused = RefusedInputError(finding.code, **details)
     said = explain(rules.wording, refused, language, own="sheet_rows")
+    if finding.is_returned:
+        words = rules.wording.of(language).table["sheet_rows"]
+        assert isinstance(words, Mapping)
+        said = f"{said} {words['cell_returned']}"
     return f"{heading}: {said}" if heading else said
 
 
@@ -98,7 +105,7 @@ def _rejected_rows(
     for row in _all_rows(uow, sheet_import):
         report = report_of(uow.rules, sheet_import, row, language)
         is_left_over = report.needs_confirmation and row.status is not RowStatus.SAVED
-        if row.status is RowStatus.REFUSED or is_left_over:
+        if row.status is RowStatus.REFUSED or is_left_over or report.returned:
             yield [" ".join(report.sentences), *(row.cells.get(place, "") for place in places)]
 
 

@@ -51,7 +51,9 @@ def save_rows(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[ImportRo
     wanted = [_WantedRow(one.row, one.resident, one.row.person_id) for one in read if one.resident is not None]
     new = _add_new(uow, sheet_import, [one for one in wanted if one.row.effect is RowEffect.NEW])
     _change_known(uow, sheet_import, [one for one in wanted if one.row.effect is RowEffect.CHANGED])
-    imports.set_saved(uow.tx, sheet_import.id, {one.row.number: one.person_id for one in wanted} | new)
+    saved = {one.row.number: one.person_id for one in wanted} | new
+    to_return = [one.row.number for one in wanted if any(finding.is_returned for finding in one.row.findings)]
+    imports.set_saved(uow.tx, sheet_import.id, saved, to_return=to_return)
     return RowCounts(saved=len(wanted)) + _refuse(uow, sheet_import, [one for one in read if one.resident is None])
 
 
@@ -149,7 +151,8 @@ def _change_known(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[_Wan
     new_contacts: list[_WantedContact] = []
     for one in rows:
         person = None if one.person_id is None else people.find(uow.tx, one.person_id)
-        if person is None:
+        # They may have gone since the sheet was checked.
+        if person is None or person.id in candidates.gone:
             continue
         changes = person_changes(person, one.resident)
         if changes != PersonChanges():

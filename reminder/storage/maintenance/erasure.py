@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from reminder.domain.model.imports import RowStatus
 from reminder.domain.model.messages import (
     CANCEL,
     FORGET_WORDS,
@@ -53,6 +54,7 @@ from reminder.storage.db.tables import (
     GroupUsage,
     IdempotencyKey,
     Import,
+    ImportRow,
     Invitation,
     LoginCode,
     Member,
@@ -187,6 +189,9 @@ def _delete_unclear(tx: Session, which: ColumnElement[bool]) -> None:
 def person(tx: Session, person_id: int) -> None:
     """Delete a person."""
     delete_unclear_replies(tx, contacts_of(tx, person_id))
+    # A saved row keeps its cells where one of them is to be returned.
+    of_person = (ImportRow.person_id == person_id, ImportRow.status == RowStatus.SAVED)
+    tx.execute(update(ImportRow).where(*of_person).values(cells_sealed=None))
     _delete(tx, Person, Person.id == person_id)
 
 

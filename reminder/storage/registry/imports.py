@@ -437,15 +437,23 @@ def set_checked(tx: Session, import_id: int, rows: Sequence[CheckedRow]) -> None
     update_many(tx, IMPORT_ROWS, _KEYS, values)
 
 
-def set_saved(tx: Session, import_id: int, people: Mapping[int, int | None]) -> None:
-    """Record the person of each saved row, by row number, and erase the rows' cells."""
-    saved = {"import_id": import_id, "status": RowStatus.SAVED, "cells_sealed": None, "row_fingerprint": None}
-    update_many(
-        tx,
-        IMPORT_ROWS,
-        _KEYS,
-        [{**saved, "number": number, "person_id": person_id} for number, person_id in people.items()],
-    )
+def set_saved(
+    tx: Session, import_id: int, people: Mapping[int, int | None], *, to_return: Collection[int] = ()
+) -> None:
+    """Record the person of each saved row, by row number, and erase the rows' cells.
+
+    `to_return`: rows whose cells are kept with the import, because some of them were left out and are returned.
+    """
+    saved = {"import_id": import_id, "status": RowStatus.SAVED, "row_fingerprint": None}
+    kept = set(to_return)
+    for rows, values in ((people.keys() - kept, {"cells_sealed": None}), (people.keys() & kept, {})):
+        numbers = sorted(rows)
+        update_many(
+            tx,
+            IMPORT_ROWS,
+            _KEYS,
+            [{**saved, **values, "number": number, "person_id": people[number]} for number in numbers],
+        )
 
 
 def set_findings(tx: Session, import_id: int, findings: Mapping[int, Sequence[Finding]]) -> None:

@@ -747,6 +747,25 @@ def test_a_trial_finds_out_whether_mail_is_taken_and_sends_none(smtp: FakeSmtp) 
     assert smtp.mails == []
 
 
+def test_a_trial_fails_where_the_server_does_not_ask_for_the_content(smtp: FakeSmtp) -> None:
+    smtp.hangs_at_data = True
+
+    assert asyncio.run(tried(channel_to(smtp.url, timeout=1.0))) == "lost"
+
+
+@pytest.mark.parametrize("answer", ["451 4.3.1 no room", "554 5.7.1 not today"])
+def test_a_trial_fails_where_the_server_refuses_any_content(smtp: FakeSmtp, answer: str) -> None:
+    smtp.refuses_at_data = answer
+
+    assert asyncio.run(tried(channel_to(smtp.url))) == answer[:3]
+
+
+def test_what_a_server_says_of_our_own_mailbox_says_nothing_of_others(smtp: FakeSmtp) -> None:
+    smtp.refuse("RCPT", "550 5.1.1 no such user")
+
+    assert asyncio.run(tried(channel_to(smtp.url))) is None
+
+
 def test_a_trial_of_a_server_that_is_not_there_fails(smtp: FakeSmtp) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))

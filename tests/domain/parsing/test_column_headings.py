@@ -107,7 +107,7 @@ def test_a_column_of_numbers_is_never_read(heading: str) -> None:
     "heading",
     [
         "かかりつけ医/電話", "主治医 電話番号", "健康保険証/有効期限", "介護保険/認定有効期間", "保証人 氏名", "緊急連絡先2",
-        "入居日", "退所日", "マイナンバーカードの有無", "shipping", "記号",
+        "入居日", "マイナンバーカードの有無", "shipping", "記号",
     ],
 )  # fmt: skip
 def test_what_may_mean_somebody_or_something_else_is_left_to_be_said(heading: str) -> None:
@@ -115,7 +115,19 @@ def test_what_may_mean_somebody_or_something_else_is_left_to_be_said(heading: st
 
 
 @pytest.mark.parametrize(
-    "heading", ["年齢", "要介護度", "郵便番号", "利用者番号", "生年月日", "備考1", "家族/氏名", "認定有効期間/開始"]
+    "heading",
+    [
+        "退所日",
+        "状況",
+        "年齢",
+        "要介護度",
+        "郵便番号",
+        "利用者番号",
+        "生年月日",
+        "備考1",
+        "家族/氏名",
+        "認定有効期間/開始",
+    ],
 )
 def test_what_nobody_needs_is_forgotten(heading: str) -> None:
     assert HEADINGS.meaning(heading).use is ColumnUse.DISCARDED

@@ -10,7 +10,7 @@ from reminder.domain.model.people import Audience, ChannelName, Language, Mode
 from reminder.domain.text.catalog import FAMILIES
 from reminder.domain.text.furigana import annotator
 from reminder.domain.text.model import Reader, ReminderContent
-from tests.rules import COMPOSER, KINDS, WORDING, step_text
+from tests.rules import COMPOSER, KINDS, LANGUAGES, TABLES, WORDING, step_text
 
 EASY = WORDING.of(Language.EASY_JAPANESE)
 KANJI = "[\u3005\u4e00-\u9fff]"
@@ -95,3 +95,23 @@ def test_every_kind_is_spoken_of_in_easy_japanese_by_words_of_its_own() -> None:
     japanese = WORDING.of(Language.JAPANESE)
 
     assert [kind for kind in KINDS if EASY.kinds[kind]["to_do"] == japanese.kinds[kind]["to_do"]] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", ["readings", "furigana"])
+def test_no_word_has_two_readings_and_one_that_is_read_in_two_ways_stands_in_whole_words(
+    language: Language, name: str
+) -> None:
+    found: dict[str, set[str]] = {}
+    for word in TABLES[language].get(name, ()):  # type: ignore[attr-defined]
+        found.setdefault(re.sub("（[ぁ-ゖー]+）", "", word), set()).add(word)
+
+    assert [sorted(words) for words in found.values() if len(words) > 1] == []
+
+
+def test_the_face_of_a_card_and_a_table_are_read_differently() -> None:
+    annotated = EASY.with_furigana.read
+
+    assert annotated("カードの 表に") == "カードの 表（おもて）に"
+    assert annotated("表の 読みこみ") == "表（ひょう）の 読（よ）みこみ"
+    assert annotated("下の 表と") == "下（した）の 表（ひょう）と"

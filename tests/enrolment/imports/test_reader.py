@@ -125,7 +125,8 @@ def test_a_row_that_cannot_be_taken_is_named_with_its_reason_and_the_others_are_
 
     found = {number: [one.code for one in row.findings] for number, row in rows_of(village, sheet_import).items()}
     assert all(code in found[number] for number, code in ROWS_REFUSED[name].items())
-    assert sheet_import.counts.accepted + sheet_import.counts.refused == sheet_import.rows == len(found)
+    counts = sheet_import.counts
+    assert counts.accepted + counts.warned + counts.refused == sheet_import.rows == len(found)
 
 
 def test_every_case_that_was_collected_is_tried() -> None:
@@ -352,6 +353,18 @@ def test_the_name_of_a_sheet_that_holds_a_number_is_not_said() -> None:
         read_sheet(book(change=rename), HEADINGS, sheet="三階")
 
     assert refused.value.details["names"] == "二階"
+
+
+def test_a_cover_sheet_is_passed_over_and_every_sheet_is_named() -> None:
+    def cover(made: openpyxl.Workbook) -> None:
+        made.active.title = "2F"
+        made.create_sheet("表紙", 0).append(["入居者一覧", "", "令和8年12月"])
+        made.create_sheet("空", 1)
+
+    sheet = read_sheet(book(change=cover), HEADINGS)
+
+    assert (sheet.name, list(sheet.names)) == ("2F", ["表紙", "空", "2F"])
+    assert [dict(row.cells) for row in sheet.rows] == [{0: "201", 1: "ハナ", 2: "2027-11-16"}]
 
 
 def test_a_couple_shares_the_room_that_stands_once_beside_both() -> None:

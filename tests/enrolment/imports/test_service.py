@@ -83,9 +83,10 @@ def test_what_stands_in_the_sheets_of_homes_is_judged_as_expected(
     heading = case["column"].replace(" ", "")
     places = {c.place for c in sheet_import.columns if c.heading.rpartition("/")[2].replace(" ", "") == heading}
 
-    weights = [one.level for one in rows[number].findings if one.place in places or one.place is None]
+    found = [one for one in rows[number].findings if one.place in places or one.place is None]
 
-    worst = max(weights, default=Level.NOTE)
+    # What is wrong with one cell refuses the row, or only the cell.
+    worst = max((Level.REFUSE if one.is_returned else one.level for one in found), default=Level.NOTE)
     assert worst is SAID[case["level"]] if case["level"] in SAID else worst in (Level.WARN, Level.CONFIRM)
 
 
@@ -391,6 +392,160 @@ def test_a_file_is_never_written_to_the_folder_for_temporary_files(
     checked(village, (SHEETS / "residents.xlsx").read_bytes())
 
     assert list(folder.iterdir()) == []
+
+
+TWO = "居室,氏名,電子証明書期限,カード期限,家族携帯"
+
+
+@pytest.mark.parametrize(
+    ("cell", "code"),
+    [("R9.2.30", "date_impossible"), ("R9.6", "date_incomplete"), ("#N/A", "cell_error"), ("50331", "date_ambiguous"),
+     ("へんな字", "date_unreadable"), ("2050-01-01", "date_far")],
+)  # fmt: skip
+def test_a_bad_cell_costs_the_cell_and_not_the_row(village: Village, cell: str, code: str) -> None:
+    a_home(village)
+
+    sheet_import = saved(village, checked(village, sheet_of(f"201,ハナ,{cell},2029-02-20,", head=TWO)))
+
+    assert ends(village, "ハナ") == {"mynumber_card": "2029-02-20"}
+    row = rows_of(village, sheet_import)[2]
+    assert [(one.code, one.is_returned) for one in row.findings] == [(code, True)]
+    returned = list(csv.reader(io.StringIO(rejected(village, sheet_import))))
+    assert ("この欄だけ" in returned[1][0], returned[1][2]) == (True, "ハナ")
+
+
+@pytest.mark.parametrize(
+    ("word", "code"),
+    [("なし", "date_none"), ("―", "date_none"), ("無", "date_none"), ("×", "date_none"), ("未", "date_none"), ("対象外", "date_none"),
+     ("無期限", "date_permanent"), ("返納", "date_ended"), ("紛失", "date_ended"), ("申請中", "date_in_renewal"), ("不明", "date_not_known")],
+)  # fmt: skip
+def test_a_word_in_place_of_a_date_leaves_the_other_date(village: Village, word: str, code: str) -> None:
+    a_home(village)
+
+    sheet_import = saved(village, checked(village, sheet_of(f"201,ハナ,{word},2029-02-20,", head=TWO)))
+
+    assert ends(village, "ハナ") == {"mynumber_card": "2029-02-20"}
+    assert [one.code for one in rows_of(village, sheet_import)[2].findings] == [code]
+
+
+@pytest.mark.parametrize(
+    ("cell", "address", "code"),
+    [
+        ("090-0000-0001（長女）", "+819000000001", "phone_with_note"),
+        ("長男 090-0000-0001", "+819000000001", "phone_with_note"),
+        ("090-0000-0001 / 03-0000-0001", "+819000000001", "phone_first_of_two"),
+        ("なし", None, "cell_none"),
+        ("―", None, "cell_none"),
+        ("090-0000", None, "phone_unreadable"),
+    ],
+)
+def test_a_telephone_is_read_as_people_write_it_and_never_costs_the_date(
+    village: Village, cell: str, address: str | None, code: str
+) -> None:
+    a_home(village)
+
+    sheet_import = saved(village, checked(village, sheet_of(f"201,ハナ,2027-11-16,,{cell}", head=TWO)), yes=True)
+
+    with village.app.database.reading() as tx:
+        person = people.of_group(tx, 1)[0]
+        found = [(one.address, one.is_family) for one in contacts.of_person(tx, village.app.keys, person.id)]
+    assert found == ([] if address is None else [(address, True)])
+    assert code in [one.code for one in rows_of(village, sheet_import)[2].findings]
+
+
+def test_a_period_is_asked_about_once_and_then_its_last_day_is_the_end(village: Village) -> None:
+    a_home(village)
+    content = sheet_of("201,ハナ,R6.4.1～R9.3.31", "202,キヨ,R7.1.1～R9.12.31", head="居室,氏名,認定有効期間")
+    asked = begun(village, content)
+    assert asked.columns[2].asked == "whether_end"
+
+    saved(village, checked(village, content, mapping={0: "room", 1: "name", 2: "card:care_certification"}))
+
+    assert ends(village, "キヨ") == {"care_certification": "2027-12-31"}
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "code"),
+    [
+        ("居室,氏名,電子証明書期限,備考", "201,ハナ,2027-11-16,契約終了", "has_left"),
+        ("居室,氏名,電子証明書期限,備考", "201,ハナ,2027-11-16,R8.5 他界", "has_died"),
+        ("居室,氏名,電子証明書期限,状況", "201,ハナ,2027-11-16,退去", "has_left"),
+        ("居室,氏名,電子証明書期限,状況", "201,ハナ,2027-11-16,死亡", "has_died"),
+        ("居室,氏名,電子証明書期限,状況", "201,ハナ,2027-11-16,入院", "in_hospital"),
+        ("居室,氏名,電子証明書期限,退所日", "201,ハナ,2027-11-16,R8.10.1", "has_left"),
+        ("居室,氏名,電子証明書期限,なにか", "201,ハナ,2027-11-16,退居", "has_left"),
+        ("居室,氏名,電子証明書期限", "201,佐藤キヨ（退所）,2027-11-16", "has_left"),
+        ("居室,氏名,電子証明書期限", "201,故 鈴木ハナ,2027-11-16", "has_died"),
+        ("居室,氏名,電子証明書期限", "201,髙橋 正（R8.5.1逝去）,2027-11-16", "has_died"),
+        ("居室,氏名,電子証明書期限", "退去,佐藤キヨ,2027-11-16", "has_left"),
+    ],
+)
+def test_who_has_left_or_died_or_is_away_is_asked_about_wherever_it_stands(
+    village: Village, head: str, row: str, code: str
+) -> None:
+    a_home(village)
+
+    sheet_import = saved(village, checked(village, sheet_of(row, head=head)))
+
+    assert residents(village) == []
+    assert code in [one.code for one in rows_of(village, sheet_import)[2].findings if one.level is Level.CONFIRM]
+
+
+@pytest.mark.parametrize("row", ["201,空室,2027-11-16", "201,例,2027-11-16", "201,〃,2027-11-16"])
+def test_an_empty_room_or_an_example_is_nobody(village: Village, row: str) -> None:
+    a_home(village)
+
+    saved(village, checked(village, sheet_of(row)), yes=True)
+
+    assert residents(village) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("佐藤 キヨ （さとう きよ）", "佐藤 キヨ"), ("佐藤 キヨ様", "佐藤 キヨ"), ('"さとう きよ\n佐藤 キヨ"', "佐藤 キヨ"), ("キヨ", "キヨ"), ("山田 様子", "山田 様子")],
+)  # fmt: skip
+def test_a_name_is_registered_without_its_reading_or_title(village: Village, name: str, label: str) -> None:
+    a_home(village)
+
+    saved(village, checked(village, sheet_of(f"201,{name},2027-11-16")))
+
+    assert residents(village) == [(label, "201")]
+
+
+def test_a_name_in_two_columns_is_one_name(village: Village) -> None:
+    a_home(village)
+
+    saved(village, checked(village, sheet_of("201,佐藤,キヨ,2027-11-16", head="居室,姓,名,電子証明書期限")))
+
+    assert residents(village) == [("佐藤 キヨ", "201")]
+
+
+def test_as_above_is_the_room_above_and_a_date_above_is_asked_about(village: Village) -> None:
+    a_home(village)
+
+    sheet_import = checked(village, sheet_of("201,ハナ,2027-11-16", "〃,太郎,2028-01-05", "同上,次郎,〃"))
+    saved(village, sheet_import)
+
+    assert residents(village) == [("ハナ", "201"), ("太郎", "201")]
+    saved(village, checked(village, sheet_of("201,ハナ,2027-11-16", "201,次郎,〃")), yes=True)
+    assert ends(village, "次郎") == {"mynumber_user_certificate": "2027-11-16"}
+
+
+def test_a_column_that_is_not_used_is_not_in_the_way_whatever_it_holds(village: Village) -> None:
+    a_home(village)
+    content = sheet_of("201,ハナ,2027-11-16,1234-5678-9018", head=f"{HEAD},なにか")
+
+    saved(village, checked(village, content))
+
+    assert residents(village) == [("ハナ", "201")]
+
+
+def test_what_a_program_keeps_as_text_is_that_text(village: Village) -> None:
+    a_home(village)
+
+    saved(village, checked(village, sheet_of('"=""0101""","=""佐藤""",2027-11-16')))
+
+    assert residents(village) == [("佐藤", "0101")]
 
 
 CARE = "居室,氏名,要介護度,開始日,満了日"

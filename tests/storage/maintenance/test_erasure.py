@@ -13,7 +13,8 @@ from reminder.storage.db.tables import Account, Card, Contact, Group, Import, Lo
 from reminder.storage.maintenance import erasure
 from reminder.storage.outbox import queue, receipts
 from reminder.storage.outbox.queue import MentionDraft
-from reminder.storage.registry import quotas
+from reminder.storage.registry import imports, quotas
+from reminder.storage.registry.imports import NewRow
 from reminder.storage.reminders import replies, unclear_replies
 from reminder.storage.runtime import request_rates
 from tests.rules import QUOTAS
@@ -84,6 +85,18 @@ def test_what_is_erased_takes_along_what_belongs_to_it(rows: Rows) -> None:
     assert rows.column(Contact.id) == []
     erasure.person(rows.tx, other)
     assert (rows.column(Person.id), rows.column(Card.id)) == ([person], [kept])
+
+
+def test_who_is_erased_leaves_no_cells_of_a_saved_row_that_is_to_be_returned(rows: Rows) -> None:
+    group = rows.group()
+    gone, other = rows.person(group), rows.person(group)
+    added = rows.sheet_import(group)
+    imports.add_rows(rows.tx, rows.keys, added, [NewRow(number, {0: "名前"}, []) for number in (1, 2)])
+    imports.set_saved(rows.tx, added, {1: gone, 2: other}, to_return=[1, 2])
+
+    erasure.person(rows.tx, gone)
+
+    assert [row.cells for row in imports.rows_after(rows.tx, rows.keys, added, 0, 9)] == [{}, {0: "名前"}]
 
 
 def test_a_group_goes_with_its_messages_and_the_accounts_that_are_in_no_other(rows: Rows) -> None:

@@ -152,6 +152,21 @@ def test_the_cells_of_a_row_are_erased_when_it_is_saved(rows: Rows) -> None:
     assert rows.column(ImportRow.cells_sealed) == [None, None]
 
 
+def test_the_cells_of_a_row_that_is_to_be_returned_are_kept_when_it_is_saved(rows: Rows) -> None:
+    group = rows.group()
+    added, person = with_rows(rows, rows.sheet_import(group), 2), rows.person(group)
+    before = imports.rows_after(rows.tx, rows.keys, added, 0, 9)
+
+    imports.set_saved(rows.tx, added, {1: person, 2: None}, to_return=[1])
+
+    saved = imports.rows_after(rows.tx, rows.keys, added, 0, 9)
+    assert [(row.status, row.cells) for row in saved] == [
+        (RowStatus.SAVED, before[0].cells),
+        (RowStatus.SAVED, {}),
+    ]
+    assert saved[0].cells
+
+
 def test_what_is_deleted_leaves_no_row(rows: Rows) -> None:
     group = rows.group()
     kept, deleted = (with_rows(rows, rows.sheet_import(group)) for _ in range(2))
