@@ -144,6 +144,7 @@ CALLS: dict[tuple[str, str], Reader | Ours] = {
     ("html", "guard/numbers.py"): number,
     ("html", "upkeep/privacy/export.py"): WRITES,
     ("html", "web/drawing/card_pictures.py"): WRITES,
+    ("html", "web/drawing/effect_bars.py"): WRITES,
     ("html", "web/drawing/timeline.py"): WRITES,
     ("icalendar", "upkeep/calendar/ics.py"): WRITES,
     ("ipaddress", "channels/email/client.py"): SETTINGS,

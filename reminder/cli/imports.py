@@ -76,6 +76,7 @@ def enrol(
         with read_bounded(content, app.rules.headings, sheet=sheet) as found:
             del content
             import_id = service.begin_import(units, now, group_id=group, sheet=found, by=None)
+            not_read = [name for name in found.names if name and name != found.name]
         try:
             with units.writing(now) as uow:
                 begun = imports.find(uow.tx, import_id)
@@ -106,6 +107,8 @@ def enrol(
             "rows": done.rows,
             # Warned rows are accepted too.
             **{**vars(counts), "accepted": done.rows - counts.refused},
+            "sheet": found.name,
+            "sheets_not_read": not_read,
             "columns": _columns(app.rules, done),
             "columns_refused": refused,
             "results": [
@@ -123,7 +126,13 @@ def enrol(
             ],
         },
         as_json=as_json,
-        plain="\n".join([*_column_lines(app.rules, done), _plain(refused, done.rows, counts, rows)]),
+        plain="\n".join(
+            [
+                *_sheet_lines(found.name, not_read),
+                *_column_lines(app.rules, done),
+                _plain(refused, done.rows, counts, rows),
+            ]
+        ),
     )
     if taken < done.rows or has_returned:
         raise typer.Exit(2)
@@ -228,6 +237,11 @@ def _print_questions(rules: "Rulebook", sheet_import: "ImportView", *, as_json: 
     answer = {"error": refused.code, "sentence": sentence, "columns": columns, "rows": sheet_import.rows, "saved": 0}
     choices = " ".join(f"--map {one['column']}={one['guess'] or 'KIND'}" for one in columns if one["asked"])
     print_answer(answer, as_json=as_json, plain="\n".join([*_column_lines(rules, sheet_import), sentence, choices]))
+
+
+def _sheet_lines(read: str, not_read: "Sequence[str]") -> list[str]:
+    """Return the lines for the sheets of a workbook that has more than one."""
+    return [f"sheet: {read}", f"sheets not read (--sheet NAME): {'、'.join(not_read)}"] if not_read else []
 
 
 def _plain(refused: "Sequence[str]", total: int, counts: "RowCounts", rows: "Sequence[RowReport]") -> str:

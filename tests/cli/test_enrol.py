@@ -130,6 +130,20 @@ def test_a_file_that_is_not_there_is_said(home: Terminal) -> None:
     assert home.refusal("enrol", "nowhere.csv", "--group", "1")["error"] == "file_not_there"
 
 
+def test_sheets_that_are_not_read_are_named(home: Terminal, tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for title in ("2F", "3F"):
+        page = book.active if title == "2F" else book.create_sheet()
+        page.title = title
+        page.append(HEAD.split(","))
+        page.append(GOOD.split(","))
+    book.save(tmp_path / "floors.xlsx")
+
+    done = home.run("enrol", str(tmp_path / "floors.xlsx"), "--group", "1", "--json")
+
+    assert (done.answer["sheet"], done.answer["sheets_not_read"]) == ("2F", ["3F"])
+
+
 UNSURE = ["201,ハナ,R9.3.31", "202,キヨ,R9.6.30", "203,トミ,R9.8.31"]
 BARE = "居室,氏名,有効期限"
 

@@ -84,9 +84,30 @@ def read_sheet(
     if len(content) > LARGEST:
         raise RefusedInputError("sheet_too_large", field="file", megabytes=LARGEST // (1024 * 1024))
     if xlsx.is_workbook(content):
-        book = xlsx.open_sheet(content, sheet, bounds)
-        return _sheet(book, headings)
+        return _first_with_headings(content, headings, sheet, bounds)
     return _sheet(_open_csv(content, headings), headings)
+
+
+# Cover sheets that are passed over: opening one costs as much as opening the sheet itself.
+_MOST_PASSED_OVER = 5
+
+
+def _first_with_headings(content: bytes, headings: ColumnHeadings, wanted: str | None, bounds: Bounds) -> ResidentSheet:
+    """Return the named sheet, else the first one with known headings: a cover sheet may stand before it."""
+    first = xlsx.open_sheet(content, wanted, bounds)
+    try:
+        return _sheet(first, headings)
+    except RefusedInputError as refused:
+        if wanted is not None or refused.code not in ("sheet_no_headings", "sheet_empty"):
+            raise
+        # A name that holds a number is not known by it.
+        for name in filter(None, first.names[1 : 1 + _MOST_PASSED_OVER]):
+            try:
+                return _sheet(xlsx.open_sheet(content, name, bounds), headings)
+            except RefusedInputError as another:
+                if another.code not in ("sheet_no_headings", "sheet_empty"):
+                    raise
+        raise
 
 
 # ---- CSV

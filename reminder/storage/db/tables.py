@@ -90,10 +90,12 @@ SESSION_FORM = Place("sessions.held_sealed", before="sessions.held")
 INSTALLATION_SECRET = Place("installation_secrets.value_sealed", before="installation_secrets.value")
 
 
+_ITS_TABLE = re.compile(r"\b(activity_log|cards|counted_ends|daily_balances|messages|promises|receipts|replies)\.")
+
+
 def _partial_index(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
     """Return a partial index; in its definition columns are named without their table."""
-    tables = "activity_log|cards|counted_ends|daily_balances|messages|promises|receipts|replies"
-    bare = text(re.sub(rf"\b({tables})\.", "", where.text))
+    bare = text(_ITS_TABLE.sub("", where.text))
     return Index(name, *columns, unique=unique, sqlite_where=bare, postgresql_where=bare)
 
 

@@ -355,6 +355,18 @@ def test_the_name_of_a_sheet_that_holds_a_number_is_not_said() -> None:
     assert refused.value.details["names"] == "二階"
 
 
+def test_a_cover_sheet_is_passed_over_and_every_sheet_is_named() -> None:
+    def cover(made: openpyxl.Workbook) -> None:
+        made.active.title = "2F"
+        made.create_sheet("表紙", 0).append(["入居者一覧", "", "令和8年12月"])
+        made.create_sheet("空", 1)
+
+    sheet = read_sheet(book(change=cover), HEADINGS)
+
+    assert (sheet.name, list(sheet.names)) == ("2F", ["表紙", "空", "2F"])
+    assert [dict(row.cells) for row in sheet.rows] == [{0: "201", 1: "ハナ", 2: "2027-11-16"}]
+
+
 def test_a_couple_shares_the_room_that_stands_once_beside_both() -> None:
     def merge(made: openpyxl.Workbook) -> None:
         made.active.merge_cells("A2:A3")
