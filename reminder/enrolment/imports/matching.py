@@ -31,7 +31,7 @@ from reminder.domain.model.person_states import PersonState
 from reminder.domain.parsing.resident_rows import Resident, RowCell, identity_of, read_resident
 from reminder.domain.rules import sheet_merge
 from reminder.enrolment.imports import merging
-from reminder.enrolment.imports.merging import RowChange, Standing
+from reminder.enrolment.imports.merging import Registered, RowChange
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.registry import imports, people, person_lives, sheet_memory
 from reminder.storage.registry.imports import CheckedRow, ImportRowView, ImportView
@@ -79,7 +79,7 @@ class Candidates:
     by_label: Mapping[str, Sequence[PersonView]]
     by_room: Mapping[str, Sequence[PersonView]]
     as_saved: Mapping[str, PersonView]
-    standing: Standing
+    standing: Registered
     gone: Mapping[int, PersonState]
 
 
@@ -168,11 +168,11 @@ def _not_referred(resident: Resident, persons: Iterable[PersonView]) -> list[Per
 def _fit(uow: UnitOfWork, candidates: Candidates, person: PersonView, resident: Resident) -> float:
     """Return the share of a row's dates and contacts that a person has, or had in the sheet, from 0 to less than 1."""
     standing = candidates.standing
-    theirs, remembered = standing.cards.get(person.id, {}), standing.remembered.get(person.id)
+    theirs, last_said = standing.cards.get(person.id, {}), standing.last_said.get(person.id)
     said = merging.cells_of(resident)
 
     def was_said(name: str) -> bool:
-        return remembered is not None and remembered.said(uow.keys, name, said[name]) is True
+        return last_said is not None and last_said.said(uow.keys, name, said[name]) is True
 
     fits = [
         (kind in theirs and theirs[kind].expires_on == end) or was_said(CARD + kind)
@@ -318,7 +318,7 @@ def check_waiting(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[Impo
 
 @dataclass(frozen=True)
 class _Checked:
-    """A row that was checked; `question`: what it asks, in the words by which the answer is remembered."""
+    """A row that was checked; `question`: what it asks, in the words by which the answer is kept."""
 
     row: CheckedRow
     question: str
@@ -350,8 +350,8 @@ class _Results:
             effect = RowEffect.CHANGED
         else:
             standing = self._candidates.standing
-            remembered = standing.remembered.get(person.id)
-            findings = merging.without_settled(self._uow.keys, remembered, resident, mapping.by_place, findings)
+            last_said = standing.last_said.get(person.id)
+            findings = merging.without_settled(self._uow.keys, last_said, resident, mapping.by_place, findings)
             merged = merging.merge(self._uow, standing, person, resident, places_of(mapping))
             findings += merged.findings
             effect = RowEffect.UNCHANGED if merged.is_empty else RowEffect.CHANGED
@@ -372,7 +372,7 @@ class _Results:
 
 
 def question_of(resident: Resident, findings: Sequence[Finding]) -> str:
-    """Return what a row asks, in the words by which the answer is remembered, "" where it asks nothing."""
+    """Return what a row asks, in the words by which the answer is kept, "" where it asks nothing."""
     asked = [
         [one.code, *sorted((name, str(said)) for name, said in (one.details or {}).items())]
         for one in findings

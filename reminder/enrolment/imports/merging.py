@@ -22,7 +22,7 @@ from reminder.storage.registry import cards, contacts, people, sheet_memory
 from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.contacts import ContactView, KnownContact
 from reminder.storage.registry.people import PersonView
-from reminder.storage.registry.sheet_memory import RememberedPerson
+from reminder.storage.registry.sheet_memory import LastSaid
 
 # The words of a person that a sheet has a column for.
 _WORDS = ("label", "room", "unit", "reference", "mode")
@@ -30,7 +30,7 @@ _CONSENT, _MADE, _DAYS = "consent", "made:", "own_days"
 
 
 @dataclass(frozen=True)
-class Standing:
+class Registered:
     """What is registered of some people, and what the sheet said of them when it was last saved, by person.
 
     `cards`: by kind. `ended`: the last end of a kind of card that they had, and that was retired here.
@@ -40,13 +40,13 @@ class Standing:
     cards: Mapping[int, Mapping[str, CardView]]
     ended: Mapping[int, Mapping[str, date]]
     contacts: Mapping[int, Sequence[KnownContact]]
-    remembered: Mapping[int, RememberedPerson]
+    last_said: Mapping[int, LastSaid]
 
 
-def standing_of(uow: UnitOfWork, person_ids: Iterable[int]) -> Standing:
-    """Return what is registered of these people and remembered of the sheet."""
+def standing_of(uow: UnitOfWork, person_ids: Iterable[int]) -> Registered:
+    """Return what is registered of these people, and what the last sheet said."""
     ids = list(person_ids)
-    return Standing(
+    return Registered(
         people.by_id(uow.tx, ids),
         cards.current_of_people(uow.tx, ids),
         cards.retired_ends_of_people(uow.tx, ids),
@@ -93,7 +93,7 @@ class Merged:
 
 def merge(
     uow: UnitOfWork,
-    standing: Standing,
+    standing: Registered,
     person: PersonView,
     resident: Resident,
     places: Mapping[str, int],
@@ -112,7 +112,7 @@ class _Merge:
     def __init__(
         self,
         uow: UnitOfWork,
-        standing: Standing,
+        standing: Registered,
         person: PersonView,
         resident: Resident,
         places: Mapping[str, int],
@@ -123,7 +123,7 @@ class _Merge:
         self._cards = standing.cards.get(person.id, {})
         self._ended = standing.ended.get(person.id, {})
         self._contacts = standing.contacts.get(person.id, ())
-        self._before = standing.remembered.get(person.id)
+        self._before = standing.last_said.get(person.id)
         self._found = Merged()
 
     def made(self) -> Merged:
@@ -306,13 +306,13 @@ def _same_contact(keys: KeyRing, known: Sequence[KnownContact], contact: Residen
     return next((one for one in known if one.channel == contact.channel and one.index in indexes), None)
 
 
-def has_contact(keys: KeyRing, standing: Standing, person_id: int, contact: ResidentContact) -> bool:
+def has_contact(keys: KeyRing, standing: Registered, person_id: int, contact: ResidentContact) -> bool:
     """Return whether a person has this contact already."""
     return _same_contact(keys, standing.contacts.get(person_id, ()), contact) is not None
 
 
 def contact_fields(resident: Resident) -> Iterator[tuple[str, ResidentContact]]:
-    """Yield the contacts of a row with the names by which they are remembered."""
+    """Yield the contacts of a row with the names by which they are kept."""
     times: dict[str, int] = {}
     for contact in resident.contacts:
         name = f"{'family' if contact.is_family else 'own'}:{contact.channel}"
@@ -321,12 +321,12 @@ def contact_fields(resident: Resident) -> Iterator[tuple[str, ResidentContact]]:
 
 
 def consent_text(resident: Resident) -> str | None:
-    """Return a consent in the words by which it is remembered."""
+    """Return a consent in the words by which it is kept."""
     return None if resident.consent is None else f"{resident.consent.how} {resident.consent.on.isoformat()}"
 
 
 def cells_of(resident: Resident, made: Mapping[str, int] | None = None) -> dict[str, str]:
-    """Return what a row says, by the names under which it is remembered.
+    """Return what a row says, by the names under which it is kept.
 
     `made`: by the name of a contact, the id under which this sheet has registered it.
     """
@@ -348,19 +348,19 @@ _OF_A_CELL = frozenset({"date_past", "date_era_over", "date_with_note", "outlive
 
 def without_settled(
     keys: KeyRing,
-    remembered: RememberedPerson | None,
+    last_said: LastSaid | None,
     resident: Resident,
     fields: Mapping[int, str],
     findings: Sequence[Finding],
 ) -> list[Finding]:
     """Return the findings; those about a cell that was saved before as it stands are notes. `fields`: by place."""
-    if remembered is None:
+    if last_said is None:
         return list(findings)
     said = cells_of(resident)
 
     def is_settled(one: Finding) -> bool:
         name = fields.get(-1 if one.place is None else one.place, "")
         asks = one.level is Level.CONFIRM and one.code in _OF_A_CELL
-        return asks and name in said and remembered.said(keys, name, said[name]) is True
+        return asks and name in said and last_said.said(keys, name, said[name]) is True
 
     return [replace(one, level=Level.NOTE) if is_settled(one) else one for one in findings]

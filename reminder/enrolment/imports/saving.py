@@ -27,7 +27,7 @@ from reminder.enrolment import card_days, cards, consent, person_acts, register
 from reminder.enrolment.cards import NewCard, TypedDates
 from reminder.enrolment.imports import matching, merging
 from reminder.enrolment.imports.matching import ReadRow, read_row
-from reminder.enrolment.imports.merging import Merged, Standing
+from reminder.enrolment.imports.merging import Merged, Registered
 from reminder.enrolment.person_acts import PersonAct
 from reminder.enrolment.register import NewContact, NewPerson, PersonChanges
 from reminder.errors import ConflictError
@@ -54,7 +54,7 @@ class _WantedRow:
 
 @dataclass(frozen=True)
 class _WantedContact:
-    """A contact in a row to save: the name by which it is remembered, and the contact that it replaces, if any."""
+    """A contact in a row to save: the name by which it is kept, and the contact that it replaces, if any."""
 
     of: _WantedRow
     name: str
@@ -306,7 +306,7 @@ def _let_return(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[_Wante
 
 
 def _change_cards(
-    uow: UnitOfWork, sheet_import: ImportView, standing: Standing, one: _WantedRow, merged: Merged
+    uow: UnitOfWork, sheet_import: ImportView, standing: Registered, one: _WantedRow, merged: Merged
 ) -> None:
     assert one.person_id is not None
     theirs, by, resident = standing.cards.get(one.person_id, {}), sheet_import.member_id, one.resident

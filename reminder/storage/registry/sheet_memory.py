@@ -18,7 +18,7 @@ from reminder.storage.db.tables import SHEET_PEOPLE, SheetAnswerGiven, SheetPers
 
 
 @dataclass(frozen=True)
-class RememberedPerson:
+class LastSaid:
     """What the sheet said of a person: fingerprints by field, and the name of the key that made them."""
 
     person_id: int
@@ -53,10 +53,10 @@ def _identity_text(group_id: int, identity: str) -> str:
 _COLUMNS = (SheetPerson.person_id, SheetPerson.key_name, SheetPerson.cells_fingerprint)
 
 
-def of_people(tx: Session, person_ids: Collection[int]) -> dict[int, RememberedPerson]:
+def of_people(tx: Session, person_ids: Collection[int]) -> dict[int, LastSaid]:
     """Return what the sheet said of these people, by id, without those whom no sheet has named."""
     rows = tx.execute(select(*_COLUMNS).where(among(SheetPerson.person_id, person_ids)))
-    return {row.person_id: RememberedPerson(*row) for row in rows}
+    return {row.person_id: LastSaid(*row) for row in rows}
 
 
 def by_identity(tx: Session, keys: KeyRing, group_id: int, identities: Collection[str]) -> dict[str, int]:
@@ -73,7 +73,7 @@ def by_identity(tx: Session, keys: KeyRing, group_id: int, identities: Collectio
 
 @dataclass(frozen=True)
 class SaidOfPerson:
-    """What a row of a sheet says of a person: its words by field. Cells that it leaves out stay remembered."""
+    """What a row of a sheet says of a person: its words by field. Cells that it leaves out stay known."""
 
     person_id: int
     identity: str
