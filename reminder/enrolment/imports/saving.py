@@ -4,10 +4,11 @@ It uses the same use cases as a form, for many rows at once.
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from reminder.domain.model.imports import Finding, Level, RowCounts, RowEffect, RowStatus, needs_confirmation
+from reminder.domain.model.imports import CARD, Finding, Level, RowCounts, RowEffect, RowStatus, needs_confirmation
+from reminder.domain.model.own_kinds import own_id
 from reminder.domain.parsing.resident_rows import Resident, ResidentContact
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.quotas import Quota
@@ -16,7 +17,7 @@ from reminder.enrolment.cards import NewCard, TypedDates
 from reminder.enrolment.imports.matching import Candidates, ReadRow, find_candidates, person_changes, read_row
 from reminder.enrolment.register import NewContact, NewPerson, PersonChanges
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.registry import groups, imports, people
+from reminder.storage.registry import groups, imports, own_kinds, people
 from reminder.storage.registry.imports import CheckedRow, ImportRowView, ImportView
 
 # Recorded as who heard a resident's consent if the sheet gives only its day.
@@ -48,11 +49,35 @@ def save_rows(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[ImportRo
     """
     groups.lock(uow.tx, sheet_import.group_id)
     read = [read_row(sheet_import.mapping, row, uow.today) for row in rows if _is_to_be_saved(sheet_import, row)]
+    gone = _kinds_gone(uow, sheet_import)
+    read = [_without_gone(one, gone) for one in read]
     wanted = [_WantedRow(one.row, one.resident, one.row.person_id) for one in read if one.resident is not None]
     new = _add_new(uow, sheet_import, [one for one in wanted if one.row.effect is RowEffect.NEW])
     _change_known(uow, sheet_import, [one for one in wanted if one.row.effect is RowEffect.CHANGED])
     imports.set_saved(uow.tx, sheet_import.id, {one.row.number: one.person_id for one in wanted} | new)
     return RowCounts(saved=len(wanted)) + _refuse(uow, sheet_import, [one for one in read if one.resident is None])
+
+
+def _kinds_gone(uow: UnitOfWork, sheet_import: ImportView) -> Mapping[str, int]:
+    """Return the group's own kinds that columns are mapped to and that were removed since, with their columns."""
+    mapped = {
+        field.removeprefix(CARD): place
+        for place, field in sheet_import.mapping.by_place.items()
+        if own_id(field.removeprefix(CARD)) is not None
+    }
+    if not mapped:
+        return {}
+    present = {one.public_name for one in own_kinds.of_group(uow.tx, sheet_import.group_id)}
+    return {kind: place for kind, place in mapped.items() if kind not in present}
+
+
+def _without_gone(read: ReadRow, gone: Mapping[str, int]) -> ReadRow:
+    """Return the row, refused where it has a date of a kind that is gone."""
+    if read.resident is None or not gone.keys() & read.resident.cards.keys():
+        return read
+    places = [place for kind, place in gone.items() if kind in read.resident.cards]
+    findings = [*read.findings, *(Finding("own_kind_gone", Level.REFUSE, place) for place in places)]
+    return replace(read, resident=None, findings=findings)
 
 
 def _refuse(uow: UnitOfWork, sheet_import: ImportView, read: Sequence[ReadRow]) -> RowCounts:
@@ -134,7 +159,8 @@ def _new_cards(rules: Rulebook, resident: Resident) -> list[NewCard]:
     """Return the cards of a row; those that others depend on or end with come first."""
 
     def depth(kind: str) -> int:
-        above = {rules.kind(kind).carried_by, rules.kind(kind).bound_by} & resident.cards.keys()
+        facts = rules.kinds.get(kind)
+        above = set() if facts is None else {facts.carried_by, facts.bound_by} & resident.cards.keys()
         return 1 + max(map(depth, above)) if above else 0
 
     kinds = sorted(resident.cards, key=depth) if len(resident.cards) > 1 else resident.cards

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import islice
 
+from reminder.domain.model.card_kinds import OTHER
 from reminder.domain.model.imports import (
     CARD,
     END_CHECKING,
@@ -21,8 +22,8 @@ from reminder.domain.model.imports import (
     ImportState,
     RowCounts,
 )
+from reminder.domain.parsing.column_headings import fold, without_end
 from reminder.domain.parsing.resident_rows import CONTACT_FIELDS
-from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.quotas import Quota
 from reminder.enrolment.imports.matching import check_rows
 from reminder.enrolment.imports.reader import ResidentSheet, SheetRow
@@ -37,7 +38,7 @@ from reminder.errors import (
 )
 from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
-from reminder.storage.registry import groups, imports, quotas
+from reminder.storage.registry import groups, imports, own_kinds, quotas
 from reminder.storage.registry.imports import ImportView, NewRow
 from reminder.storage.runtime import activity_log, request_rates, set_aside
 
@@ -95,7 +96,8 @@ def begin_import(units: UnitsOfWork, now: datetime, *, group_id: int, sheet: Res
         if not rows:
             raise RefusedInputError("sheet_empty")
         with units.writing(now) as uow:
-            mapping = _guessed_mapping(sheet, groups.headings(uow.tx, group_id))
+            names = {fold(one.name): CARD + one.public_name for one in own_kinds.of_group(uow.tx, group_id)}
+            mapping = _guessed_mapping(sheet, groups.headings(uow.tx, group_id), names)
             imports.end_reading(uow.tx, import_id, mapping, RowCounts(ignored=ignored), now)
             if rows > BATCH:
                 imports.analyse_rows(uow.tx)
@@ -118,13 +120,17 @@ def _keep_rows(units: UnitsOfWork, now: datetime, import_id: int, found: Iterato
     return rows, ignored
 
 
-def _guessed_mapping(sheet: ResidentSheet, saved: Mapping[str, str]) -> ColumnMapping:
-    """Return what this group said of such headings last time, else what a heading says. No field twice."""
+def _guessed_mapping(sheet: ResidentSheet, saved: Mapping[str, str], own: Mapping[str, str]) -> ColumnMapping:
+    """Return what this group said of such headings last time, else what a heading says. No field twice.
+
+    `own`: the fields of the group's own kinds, by their folded names; 会員証の期限 is that of 会員証.
+    """
     by_place: dict[int, str] = {}
     for column in sheet.columns:
         if not column.may_be_mapped:
             continue
-        field = saved.get(column.heading, column.field)
+        named = own.get(fold(column.heading)) or own.get(without_end(column.heading))
+        field = saved.get(column.heading, named or column.field)
         if field and field not in by_place.values():
             by_place[column.place] = field
     return ColumnMapping(by_place)
@@ -133,10 +139,11 @@ def _guessed_mapping(sheet: ResidentSheet, saved: Mapping[str, str]) -> ColumnMa
 # ---- what somebody decides
 
 
-def known_fields(rules: Rulebook) -> Sequence[str]:
-    """Return every field that a column may hold."""
-    cards = [CARD + kind for kind in rules.kinds if kind != "other"]
-    return list(dict.fromkeys([*rules.headings.names, *cards]))
+def known_fields(uow: UnitOfWork, group_id: int) -> Sequence[str]:
+    """Return every field that a column of this group's sheet may hold."""
+    cards = [CARD + kind for kind in uow.rules.kinds if kind != OTHER]
+    own = [CARD + kind.public_name for kind in own_kinds.of_group(uow.tx, group_id)]
+    return list(dict.fromkeys([*uow.rules.headings.names, *cards, *own]))
 
 
 def set_mapping(uow: UnitOfWork, *, import_id: int, by_place: Mapping[int, str]) -> None:
@@ -145,8 +152,8 @@ def set_mapping(uow: UnitOfWork, *, import_id: int, by_place: Mapping[int, str])
     Raises RefusedInputError if no column names the residents, none holds a date, or two hold the same.
     """
     mapping = ColumnMapping({place: field for place, field in by_place.items() if field})
-    mapping.require_usable(known_fields(uow.rules))
     sheet_import = _locked(uow.tx, import_id)
+    mapping.require_usable(known_fields(uow, sheet_import.group_id))
     headings = {column.place: column.heading for column in sheet_import.columns if column.may_be_mapped}
     if not mapping.by_place.keys() <= headings.keys():
         raise RefusedInputError("column_unknown", field="mapping")

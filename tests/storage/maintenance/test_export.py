@@ -67,6 +67,8 @@ def test_a_group_takes_along_what_belongs_to_it_and_nothing_of_another(rows: Row
     assert (message["id"], message["text"], message["tells_of_cards"]) == (told, "お知らせ", [card])
     assert [row["address"] for row in export.invitations(rows.tx, rows.keys, group)] == ["guest@example.jp"]
     assert [row["name"] for row in export.api_tokens(rows.tx, group)] == ["台帳"]
+    own_kinds.add(rows.tx, group_id=group, name="会員証", facts=OwnKindFacts(), now=NOW)
+    assert [(row["name"], row["place"]) for row in export.own_kinds(rows.tx, group)] == [("会員証", "issuer")]
     assert [row["is_private"] for row in export.calendar_feeds(rows.tx, group)] == [True]
     assert [row["member_id"] for row in export.imports(rows.tx, group)] == [member]
     assert [row["act"] for row in export.activity_log(rows.tx, which)] == ["card_added"]
