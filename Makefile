@@ -15,7 +15,8 @@ MINUTES ?= 30
 
 .PHONY: help demo test test-all check advisories sbom wheel bench chaos clean
 help:
-	@echo "make demo      see it work: a family and a care home of invented people, years in seconds"
+	@echo "make demo      see it work: two families and a care home of invented people, months in seconds;"
+	@echo "               make demo OPEN=1 then opens its pages in the browser"
 	@echo "make test      the tests of every day, on SQLite and on a PostgreSQL that the tests start themselves"
 	@echo "make test-all  the rest: the other database where make test has one, a browser, and when everything goes wrong"
 	@echo "make check     style, types and which part may use which"
@@ -28,7 +29,7 @@ help:
 	@echo "make clean     forget what was installed and cached"
 
 demo: $(INSTALLED)
-	$(IN_VENV)/reminder demo
+	$(IN_VENV)/reminder demo $(if $(OPEN),--open)
 
 # Every program that a test starts would compile all of ours anew where the environment forbids to keep what was compiled.
 test test-all: export PYTHONDONTWRITEBYTECODE =

@@ -107,11 +107,12 @@ class SimulatedWorld:
 
 @contextmanager
 def simulated_world(
-    start: datetime, *, settings: Settings | None = None, copy_of: Path | None = None
+    start: datetime, *, settings: Settings | None = None, copy_of: Path | None = None, with_answers: bool = False
 ) -> Iterator[SimulatedWorld]:
     """Yield a world on a temporary SQLite file, or on a temporary copy of one; the file is deleted at the end.
 
     `settings` provides the rules and, with `copy_of`, the keys. Its database and providers are not used.
+    `with_answers`: people can answer their texts, whatever the settings say.
     """
     folder = Path(tempfile.mkdtemp(prefix="kigen-"))
     try:
@@ -123,9 +124,16 @@ def simulated_world(
                 shutil.copyfile(settings.data_dir / "keys", folder / "keys")
         else:
             given["secret_keys"] = (new_key(),)
-        thrown_away = {"data_dir": folder, "database_url": None, "twilio_account_sid": None, "twilio_auth_token": ()}
+        thrown_away: dict[str, object] = {
+            "data_dir": folder,
+            "database_url": None,
+            "twilio_account_sid": None,
+            "twilio_auth_token": (),
+        }
         thrown_away["leader_url"] = ()
         thrown_away |= {"canary_sms": None, "canary_email": None}
+        if with_answers:
+            thrown_away["two_way_sms"] = True
         clock, channels = SteppedClock(start), {name: MemoryChannel() for name in registered()}
         given_up = read_settings(**{**given, **thrown_away, "smtp_url": None})
         with build_app(given_up, clock=clock, channels=channels, durable=False) as app:

@@ -32,7 +32,7 @@ PICTURES = read_pictures(read_table(CONFIG / "pictures.toml"), KINDS)
 
 
 def step_text(key: str) -> StepText:
-    """Return what is said at a step that config/wording/ has a text for: opens, d60, lastopen, a7, g30, post."""
-    found = StepText.read(key)
+    """Return what is said at a step: opens, d60, lastopen, a7, g30, post, or one of the schedules by its name."""
+    found = StepText.read(key) or next((rule.text for rule in SCHEDULES.steps if rule.name == key), None)
     assert found is not None, key
     return found

@@ -66,16 +66,43 @@ def test_the_page_of_what_changed_is_that_of_the_claims() -> None:
     assert written == rule_claims.changes_page(claims), "write it again: reminder rules changes > docs/rules-changes.md"
 
 
-def test_the_picture_of_the_readme_is_what_the_command_beneath_it_draws(tmp_path: Path) -> None:
-    drawn_by = re.search(r"`(reminder preview [^`]+ --svg) docs/timeline\.svg`", TEXT)
+READMES = {"README.md": "timeline.svg", "README.ja.md": "timeline.ja.svg"}
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_picture_of_the_readme_is_what_the_command_beneath_it_draws(readme: str, tmp_path: Path) -> None:
+    picture = READMES[readme]
+    text = (TOP / readme).read_text(encoding="utf-8")
+    drawn_by = re.search(rf"`(reminder preview [^`]+ --svg) docs/{re.escape(picture)}`", text)
     assert drawn_by is not None
     _, *arguments = drawn_by[1].split()
 
-    done = CliRunner().invoke(app, [*arguments, str(tmp_path / "timeline.svg")])
+    done = CliRunner().invoke(app, [*arguments, str(tmp_path / picture)])
 
     assert done.exit_code == 0
-    drawn = (tmp_path / "timeline.svg").read_text(encoding="utf-8")
-    assert drawn == (TOP / "docs" / "timeline.svg").read_text(encoding="utf-8"), "draw it again: see below it"
+    drawn = (tmp_path / picture).read_text(encoding="utf-8")
+    assert drawn == (TOP / "docs" / picture).read_text(encoding="utf-8"), "draw it again: see below it"
+
+
+def test_both_readmes_name_the_same_commands_and_lead_to_the_same_documents() -> None:
+    texts = [(TOP / readme).read_text(encoding="utf-8") for readme in READMES]
+
+    typed = [
+        [
+            re.sub(r"\s+(#.*)?$", "", line)
+            for block in re.findall(r"```\n(.*?)```", text, re.DOTALL)
+            for line in block.splitlines()
+        ]
+        for text in texts
+    ]
+    links = [set(re.findall(r"\]\(((?:docs|[A-Z]+\.md)[^)]*)\)", text)) for text in texts]
+    pictures = {f"docs/{picture}" for picture in READMES.values()}
+    inline = [{*re.findall(r"`(reminder [^`]+)`", text)} for text in texts]
+
+    assert typed[0] == typed[1]
+    elsewhere = [{one for one in some if not one.startswith("README")} - pictures for some in links]
+    assert elsewhere[0] == elsewhere[1]
+    assert {one for one in inline[0] if "--svg" not in one} == {one for one in inline[1] if "--svg" not in one}
 
 
 def test_a_rule_that_nobody_has_read_again_for_a_year_is_named() -> None:

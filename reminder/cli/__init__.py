@@ -20,6 +20,7 @@ from reminder.cli import (
     balance_commands,
     bounce_mail,
     database,
+    effect_commands,
     entities,
     erase_export,
     home_reports,
@@ -70,6 +71,7 @@ print_leaflets.add_to(app)
 promise_commands.add_to(app)
 rules_commands.add_to(app)
 balance_commands.add_to(app)
+effect_commands.add_to(app)
 api_tokens.add_to(app)
 erase_export.add_to(app)
 imports.add_to(app)

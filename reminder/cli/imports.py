@@ -11,9 +11,10 @@ from reminder.cli.output import AsJson, print_answer, terminal_language
 from reminder.errors import RefusedInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from reminder.domain.model.imports import RowCounts
+    from reminder.domain.rulebook import Rulebook
     from reminder.enrolment.imports.report import RowReport
     from reminder.storage.registry.imports import ImportView
 
@@ -31,14 +32,18 @@ def enrol(
     report: Annotated[Path | None, typer.Option(help="Rows that were not taken, with why: .xlsx or .csv.")] = None,
     sheet: Annotated[str | None, typer.Option(help="The name of the sheet, where it is not the first.")] = None,
     column: Annotated[
-        list[str] | None, typer.Option(help="What a column holds, as: --column O=family_mobile. Remembered.")
+        list[str] | None,
+        typer.Option("--map", "--column", help="What a column holds: O=passport; P= for nothing. Remembered."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Save the rows that ask, too: past dates, hidden rows …")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Take the likeliest answer about columns, and save the rows that ask.")
+    ] = False,
     as_json: bool = AsJson,
 ) -> None:
     """Enrol the residents of a home's own sheet: good rows are saved, bad ones are reported with the reason.
 
-    Columns of numbers are never read. Exit 0: every row was taken; 2: some were not.
+    Every column is printed with what it is taken for. Where that is not sure, nothing is checked or saved without
+    --map or --yes. Columns of numbers are never read. Exit 0: every row was taken; 2: some were not.
 
     Example: reminder enrol residents.xlsx --group 1 --dry-run
     """
@@ -66,7 +71,7 @@ def enrol(
             with units.writing(now) as uow:
                 begun = imports.find(uow.tx, import_id)
                 assert begun is not None
-                by_place = {**begun.mapping.by_place, **_mapping_given(column or [], begun)}
+                by_place = _answers(app.rules, begun, column or [], yes=yes, as_json=as_json)
                 service.set_mapping(uow, import_id=import_id, by_place=by_place)
             done = service.process_to_end(units, now, import_id=import_id, on_progress=_bar(as_json, "checked"))
             with units.reading(now) as uow:
@@ -91,6 +96,7 @@ def enrol(
             "rows": done.rows,
             # Warned rows are accepted too.
             **{**vars(counts), "accepted": done.rows - counts.refused},
+            "columns": _columns(app.rules, done),
             "columns_refused": refused,
             "results": [
                 {
@@ -105,22 +111,80 @@ def enrol(
             ],
         },
         as_json=as_json,
-        plain=_plain(refused, done.rows, counts, rows),
+        plain="\n".join([*_column_lines(app.rules, done), _plain(refused, done.rows, counts, rows)]),
     )
     if taken < done.rows:
         raise typer.Exit(2)
 
 
-def _mapping_given(written: list[str], sheet_import: "ImportView") -> dict[int, str]:
-    """Return by place of a column the field that it holds, from LETTER=FIELD."""
+def _answers(rules: "Rulebook", begun: "ImportView", written: list[str], *, yes: bool, as_json: bool) -> dict[int, str]:
+    """Return what the columns hold, by place. Prints the questions and ends where one has no answer."""
+    likeliest = {one.place: one.guess for one in begun.columns if yes and one.asked}
+    by_place = {**begun.mapping.by_place, **likeliest, **_mapping_given(written, begun, rules.kinds)}
+    if any(one.asked and one.place not in by_place for one in begun.columns):
+        _print_questions(rules, begun, as_json=as_json)
+        raise typer.Exit(2)
+    return by_place
+
+
+def _mapping_given(written: list[str], sheet_import: "ImportView", kinds: "Collection[str]") -> dict[int, str]:
+    """Return by place of a column the field that it holds, from LETTER=FIELD; of a card its kind will do."""
+    from reminder.domain.model.imports import CARD
+
     places = {column.letter: column.place for column in sheet_import.columns}
-    given = {}
+    given: dict[int, str] = {}
     for one in written:
         letter, _, field = one.partition("=")
         if letter.upper() not in places:
             raise RefusedInputError("column_unknown", field="mapping")
-        given[places[letter.upper()]] = field
+        given[places[letter.upper()]] = CARD + field if field in kinds else field
     return given
+
+
+def _columns(rules: "Rulebook", sheet_import: "ImportView") -> list[dict[str, object]]:
+    """Return what every column is taken for, as data."""
+    from reminder.enrolment.imports.columns_report import column_reports
+
+    return [
+        {
+            "column": one.column.letter,
+            "heading": one.column.heading,
+            "use": one.column.use,
+            "field": one.field or None,
+            "asked": one.column.asked if one.is_asked else None,
+            "guess": (one.column.guess or None) if one.is_asked else None,
+            "why": one.column.why or None,
+            "sentence": one.sentence,
+        }
+        for one in column_reports(rules, sheet_import, terminal_language())
+    ]
+
+
+def _column_lines(rules: "Rulebook", sheet_import: "ImportView") -> list[str]:
+    """Return a line for every column: its letter, its heading, what it is taken for, and why."""
+    return [
+        "\t".join(
+            (
+                f"{one['column']} {one['heading']}".strip(),
+                str(one["field"] or ("?" if one["asked"] else "-")),
+                f"{one['sentence']} ({one['guess']}?)" if one["guess"] else str(one["sentence"]),
+            )
+        )
+        for one in _columns(rules, sheet_import)
+    ]
+
+
+def _print_questions(rules: "Rulebook", sheet_import: "ImportView", *, as_json: bool) -> None:
+    """Print the columns with what has to be said of them before anything is checked."""
+    from reminder.domain.text.error_messages import explain
+
+    columns = _columns(rules, sheet_import)
+    asked = [f"{one['column']} {one['heading']}".strip() for one in columns if one["asked"]]
+    refused = RefusedInputError("column_asked", field="mapping", columns="、".join(asked))
+    sentence = explain(rules.wording, refused, terminal_language())
+    answer = {"error": refused.code, "sentence": sentence, "columns": columns, "rows": sheet_import.rows, "saved": 0}
+    choices = " ".join(f"--map {one['column']}={one['guess'] or 'KIND'}" for one in columns if one["asked"])
+    print_answer(answer, as_json=as_json, plain="\n".join([*_column_lines(rules, sheet_import), sentence, choices]))
 
 
 def _plain(refused: "Sequence[str]", total: int, counts: "RowCounts", rows: "Sequence[RowReport]") -> str:

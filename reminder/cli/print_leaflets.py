@@ -16,7 +16,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def print_sheet(
-    sheet: Annotated[str, typer.Argument(metavar="welcome|letter|consent|counter|fridge|letters")],
+    sheet: Annotated[str, typer.Argument(metavar="welcome|letter|consent|counter|fridge|photo|hospital|lost|letters")],
     person: Annotated[list[int] | None, typer.Option(help="Whose sheet it is; of letters also several.")] = None,
     card: Annotated[int | None, typer.Option(help="For the letter: of which card.")] = None,
     out: Annotated[
@@ -49,7 +49,7 @@ def _print_sheet(sheet: str, person: int, card: int | None, out: Path | None, *,
     from reminder.clock import japan_date
     from reminder.domain.text.catalog import SHEETS
     from reminder.domain.text.leaflets import LeafletContents, render_sheet
-    from reminder.planning.reports.leaflet_cards import leaflet_cards
+    from reminder.planning.reports.leaflet_cards import leaflet_cards, stop_line
     from reminder.planning.reports.status import group_status
     from reminder.storage.registry import groups, people
 
@@ -78,6 +78,7 @@ def _print_sheet(sheet: str, person: int, card: int | None, out: Path | None, *,
                 today=japan_date(uow.now),
                 cards=chosen,
                 mode=whose.mode,
+                stop_line=stop_line(uow.rules),
             ),
         )
     if out is None:

@@ -73,9 +73,11 @@ def _failures(rules: Rulebook, claim: Claim, case: Case, today: date) -> Iterato
         if found != case.value:
             yield f"{case.fact} is {found}, not {case.value}"
     else:
-        said = rules.wording.of(Language.JAPANESE).kinds[claim.kind].get(case.words, "")
-        if case.contains not in said:
-            yield f"{case.words} does not say {case.contains}"
+        words = rules.wording.of(Language.JAPANESE)
+        said = words.section("sheets") if case.sheet else words.kinds[claim.kind]
+        name = case.sheet or case.words
+        if case.contains not in said.get(name, ""):
+            yield f"{name} does not say {case.contains}"
 
 
 def _of_expiry(rules: Rulebook, claim: Claim, case: Case) -> Iterator[str]:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
@@ -40,14 +41,18 @@ def add_to(app: typer.Typer) -> None:
     app.command()(simulate)
 
 
-def demo(serve: Annotated[bool, typer.Option("--serve", help="Afterwards show the pages of it.")] = False) -> None:
-    """Show the whole service on a temporary file in simulated time: every text of two years, as it would arrive.
+def demo(
+    out: Annotated[Path | None, typer.Option(help="The folder for its files. Default: a new temporary one.")] = None,
+    serve: Annotated[bool, typer.Option("--serve", help="Afterwards serve its pages on a free port.")] = False,
+    in_browser: Annotated[bool, typer.Option("--open", help="Serve them, and open them in the browser.")] = False,
+) -> None:
+    """Show the whole service in simulated time, on a temporary file: three stories on one screen, the rest in a folder.
 
     Example: reminder demo
     """
-    from reminder.cli.simulation_output import show_demo
+    from reminder.cli.demo_output import show_demo
 
-    show_demo(and_serve=serve)
+    show_demo(out, and_serve=serve, in_browser=in_browser)
 
 
 def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:

@@ -1,11 +1,10 @@
-"""Output of texts as they would arrive: plans, simulations and the demo."""
+"""Output of texts as they would arrive: plans and simulations."""
 
 import json
-import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from pathlib import Path
 
 from reminder.cli.output import terminal_language, words_in
@@ -20,36 +19,18 @@ from reminder.settings import config_dir
 from reminder.simulate import SimulatedMessage, SimulatedWorld, settle_village, simulated_world, start_of
 from reminder.wiring import App, read_settings
 
-# Long enough for a certificate's whole schedule, its grace period, and a card that is renewed at the counter.
-DEMO_YEARS = 2.6
-# A fixed day, so that everyone sees the same demo.
-DEMO_START = date(2026, 12, 1)
-
 
 def show_plan(planned: Iterable[Preview]) -> None:
     """Print the messages of a preview."""
-    shown = _Shown()
+    shown = ShownTexts()
     for row in planned:
         size = shown.sms(row.segments) if row.segments else shown.words["email"]
         print(f"{shown.moment(row.send_at)}  {row.step:9} {row.audience:7} {size}")
         print(shown.text(row.subject, row.text))
 
 
-def show_demo(*, and_serve: bool) -> None:
-    """Run the demo and print its messages."""
-    logging.disable(logging.INFO)  # the texts themselves are the output
-    shown = _Shown()
-    until = DEMO_START + timedelta(days=365 * DEMO_YEARS)
-    with simulated_world(start_of(DEMO_START)) as there:
-        shown.names = settle_village(there.app).names
-        print(shown.words["demo"].format(start=shown.day(DEMO_START), until=shown.day(until)))
-        _run_and_print(there, hours.instant(until, time(23, 59)), shown)
-        if and_serve:
-            _serve(there.app, shown)
-
-
-def _serve(app: App, shown: "_Shown") -> None:
-    """Serve the pages of what was shown.
+def serve_demo(app: App, words: Mapping[str, str], show: Callable[[str], object] | None) -> None:
+    """Serve the pages of the demo on a free port, until Ctrl-C; `show` gets their address.
 
     The clock stands still; login codes are printed like everything that is sent.
     """
@@ -59,8 +40,11 @@ def _serve(app: App, shown: "_Shown") -> None:
 
     printing = {name: ConsoleChannel(name, print) for name in app.channels}
     served = replace(app, channels=printing)
-    with listen("127.0.0.1", 8000) as listening:
-        print("\n" + shown.words["pages_of_demo"].format(url="http://localhost:8000"), flush=True)
+    with listen("127.0.0.1", 0) as listening:
+        url = f"http://localhost:{listening.getsockname()[1]}"
+        print("\n" + words["pages_of_demo"].format(url=url), flush=True)
+        if show is not None:
+            show(url)
         run(served, listening, beside=WorkerScheduler(served))
 
 
@@ -77,7 +61,7 @@ def show_simulation(first: date, last: date, *, of_current: bool, as_json: bool)
     if of_current and not current.exists():
         raise RefusedInputError("nothing_enrolled", field="of_current")
     until = hours.instant(last, time(23, 59))
-    shown = _Shown()
+    shown = ShownTexts()
     with simulated_world(start_of(first), settings=settings, copy_of=current if of_current else None) as there:
         shown.names = {} if of_current else settle_village(there.app).names
         if not as_json:
@@ -88,7 +72,7 @@ def show_simulation(first: date, last: date, *, of_current: bool, as_json: bool)
         print(json.dumps([_as_row(sent, shown.names) for sent in there.all_sent()], ensure_ascii=False))
 
 
-def _run_and_print(there: SimulatedWorld, until: datetime, shown: "_Shown") -> None:
+def _run_and_print(there: SimulatedWorld, until: datetime, shown: "ShownTexts") -> None:
     printed = 0
     for _ in there.run_until(until):
         sent = there.all_sent()
@@ -98,14 +82,14 @@ def _run_and_print(there: SimulatedWorld, until: datetime, shown: "_Shown") -> N
     print(shown.total(there.all_sent()))
 
 
-class _Shown:
+class ShownTexts:
     """The layout of texts on a screen, in its reader's language; `names`: who answers to which address."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Mapping[str, str] | None = None) -> None:
         table = words_in(config_dir(), terminal_language())
         self._words = Catalog(table, {}, KindWords({}), read_facts(terminal_language(), table))
         self.words = self._words.section("shown")
-        self.names: Mapping[str, str] = {}
+        self.names: Mapping[str, str] = names or {}
         self._mails: set[tuple[str, str]] = set()
 
     def sent(self, sent: SimulatedMessage) -> str:
@@ -121,19 +105,24 @@ class _Shown:
         return f"{line}\n{self.text(sent.outgoing.subject, sent.outgoing.text)}"
 
     def text(self, subject: str | None, text: str) -> str:
+        """Return a subject and a text, each line indented."""
         lines = text.splitlines() if subject is None else [self.words["subject"].format(subject), *text.splitlines()]
         return "".join(f"    {line}".rstrip() + "\n" for line in lines)
 
     def sms(self, count: int) -> str:
+        """Return how many parts a text has."""
         return self.words["sms"].format(n=count)
 
     def moment(self, instant: datetime) -> str:
+        """Return an instant as day and hour in Japan."""
         return f"{self.day(japan_date(instant))} {instant.astimezone(JAPAN):%H:%M}"
 
     def day(self, day: date) -> str:
+        """Return a day with its weekday."""
         return self._words.date(day, "full_date")
 
     def total(self, sent: Iterable[SimulatedMessage]) -> str:
+        """Return how many messages there were."""
         by_channel = Counter(one.channel for one in sent)
         texts = sum(sms_segments.count(one.outgoing.text) for one in sent if one.channel.can.counts_segments)
         return self.words["total"].format(

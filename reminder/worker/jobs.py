@@ -32,6 +32,7 @@ from reminder.upkeep.contact_verification import verify_contacts, verify_some
 from reminder.upkeep.daily_balance import count_days, mail_week
 from reminder.upkeep.operator_alerts import OperatorContacts
 from reminder.upkeep.privacy.retention import apply_retention
+from reminder.upkeep.proof_of_effect import count_ends
 from reminder.upkeep.sender_change import note_sender_change
 from reminder.upkeep.word_check import check_some, check_words
 from reminder.wiring import App
@@ -271,6 +272,12 @@ JOBS = (
         "balance_mailed",
         when(work_conditions.BALANCE_UNSENT, only_if=lambda app, now: _writes_to_operator(app) and digest_is_due(now)),
         _mail_balance,
+    ),
+    # Before messages are deleted, which tell by what somebody was told.
+    Job(
+        "effect_counted",
+        when(work_conditions.EFFECT_DUE),
+        lambda app, now: count_ends(app.units, now, ask_arrivals.reporting(app.channels).keys()),
     ),
     Job(
         "deleted",

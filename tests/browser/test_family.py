@@ -239,6 +239,15 @@ def test_every_page_is_accessible_light_and_whole_at_any_size(family: Site, page
         looks.keep(page, "page" + path.split("?")[0].replace("/", "-"))
 
 
+def test_every_page_is_accessible_in_the_dark(family: Site, page: Page) -> None:
+    sign_in(family, page)
+    page.emulate_media(color_scheme="dark")
+    for path in EVERY_PAGE:
+        page.goto(family.url + path)
+        assert_accessible(page)
+        looks.keep(page, "dark" + path.split("?")[0].replace("/", "-"))
+
+
 @pytest.mark.parametrize("path", ["/", "/people/1", "/people/new", "/people/1/cards/new?kind=passport", "/cards/1"])
 def test_every_page_can_be_walked_by_the_keyboard(family: Site, page: Page, path: str) -> None:
     sign_in(family, page)
@@ -254,6 +263,7 @@ def test_every_page_can_be_walked_by_the_keyboard(family: Site, page: Page, path
 def test_english_is_spoken_to_who_reads_english(family: Site, page: Page, locale: str) -> None:
     page.goto(f"{family.url}/sign-in")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.locator(".look summary").click()
     page.get_by_role("button", name="やさしい日本語").click()
 
     expect(page.locator("html")).to_have_attribute("lang", "ja")

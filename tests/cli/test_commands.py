@@ -314,7 +314,7 @@ def test_a_pass_tells_what_is_due_and_the_lists_say_so(family: Terminal) -> None
     assert list(report) == [
         "clock_mended", "tried_again", "receipts", "reconciled", "weeks_begun", "answered", "arrivals_asked", "promises", "planned", "escalated",
         "sender_changed", "verified",
-        "words_checked", "failures_reported", "notified", "limits_told", "digests", "canaries", "balanced", "balance_mailed", "deleted", "sent", "sheets",
+        "words_checked", "failures_reported", "notified", "limits_told", "digests", "canaries", "balanced", "balance_mailed", "effect_counted", "deleted", "sent", "sheets",
     ]  # fmt: skip
     [reminded] = family.answer("list", "reminders")
     assert (reminded["step"], reminded["due_on"], reminded["state"]) == ("d60", "2027-01-29", "open")

@@ -128,3 +128,42 @@ def test_a_file_that_cannot_be_taken_is_refused_and_nothing_is_left_of_it(
 
 def test_a_file_that_is_not_there_is_said(home: Terminal) -> None:
     assert home.refusal("enrol", "nowhere.csv", "--group", "1")["error"] == "file_not_there"
+
+
+UNSURE = ["201,ハナ,R9.3.31", "202,キヨ,R9.6.30", "203,トミ,R9.8.31"]
+BARE = "居室,氏名,有効期限"
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "kinds"),
+    [
+        ([], 2, []),
+        (["--dry-run"], 2, []),
+        (["--map", "C=care_certification"], 0, ["care_certification"]),
+        (["--map", "C=card:passport"], 0, ["passport"]),
+        (["--yes"], 0, ["care_certification"]),
+    ],
+)
+def test_an_end_that_names_no_card_is_saved_only_once_somebody_has_said_which(
+    home: Terminal, tmp_path: Path, more: list[str], code: int, kinds: list[str]
+) -> None:
+    done = home.run("enrol", a_file(tmp_path, *UNSURE, head=BARE), "--group", "1", "--json", *more)
+
+    assert done.code == code
+    assert sorted({card["kind"] for card in home.answer("list", "cards")}) == kinds
+    if not kinds:
+        asked = done.answer["columns"][2]
+        assert (done.answer["error"], done.answer["saved"]) == ("column_asked", 0)
+        assert (asked["asked"], asked["guess"], asked["field"]) == ("which_card", "card:care_certification", None)
+
+
+def test_every_column_is_printed_with_what_it_is_taken_for(home: Terminal, tmp_path: Path) -> None:
+    file = a_file(tmp_path, f"{GOOD},x,,{TWELVE},", head=f"{HEAD},なにか,年齢,個人番号,負担割合証")
+
+    done = home.run("enrol", file, "--group", "1")
+
+    said = [line.split("\t")[:2] for line in done.out.splitlines() if line[1:2] == " "]
+    assert said == [
+        ["A 居室", "room"], ["B 氏名", "name"], ["C 電子証明書期限", "card:mynumber_user_certificate"], ["D なにか", "-"], ["E 年齢", "-"],
+        ["F 個人番号", "-"], ["G 負担割合証", "card:care_burden_ratio"],
+    ]  # fmt: skip

@@ -164,6 +164,7 @@ LOGS_NOTHING = {
     **dict.fromkeys(
         (
             "balance",
+            "effect",
             "card life",
             "digest",
             "doctor",

@@ -31,6 +31,7 @@ NEEDS_KEYS = {
     "activity check": [],
     "activity accept": [],
     "balance": [],
+    "effect": [],
     "promise list": [],
     "promise take": ["--all"],
     "account end-sessions": ["musume@example.jp"],

@@ -22,6 +22,7 @@ PLACES = {
     "simulate.py": "a temporary folder, which is private",
     "cli/__init__.py": "the null device, where the reader of a pipe has left",
     "cli/lookup.py": "preview --svg: a drawing of a day, of nobody",
+    "cli/demo_output.py": "the demo: a temporary folder, which is private, or the one that was named",
     "cli/imports.py": "template: an empty sheet, to be handed on",
     "cli/scaffold/skeletons.py": "reminder new: configuration and code",
 }

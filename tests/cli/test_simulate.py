@@ -3,6 +3,7 @@
 import re
 import subprocess
 import tempfile
+import unicodedata
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +13,10 @@ import pytest
 from reminder.storage.crypto.keyring import kept_keys
 from reminder.storage.db.session import Database
 from reminder.storage.registry import people
-from tests.cli.terminal import FATHER, MOTHER, Terminal, settle
+from tests.cli.terminal import MOTHER, Terminal, settle
 from tests.program import Program
 
+ONE_SCREEN = 60
 KEYS = ["at", "channel", "to", "name", "subject", "text", "segments"]
 
 
@@ -47,26 +49,52 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     return Demo(folder, temporary, program.run("demo"))
 
 
-def test_the_demo_shows_a_family_and_a_home_needs_no_settings_and_leaves_nothing_behind(demo: Demo) -> None:
+def test_the_demo_is_one_screen_needs_no_settings_and_leaves_only_its_files(demo: Demo) -> None:
     shown = demo.done.stdout
 
     assert (demo.done.returncode, demo.done.stderr) == (0, "")
-    assert re.search(rf"10:00  SMS 1通 → 母 <{re.escape(MOTHER)}>\n    【期限だより・つばめ】お母さん、", shown)
-    assert f"09:00  SMS 1通 → 父 <{FATHER}>\n" in shown
-    assert "メール → 娘 <musume@example.jp>\n    件名: " in shown
-    assert "メール → さくら苑 事務 <jimu@example.jp>\n" in shown
-    assert "メール → タケさんの息子 <musuko@example.jp>\n" in shown
-    assert [path for path in demo.folder.rglob("*") if path != demo.temporary] == []
+    lines = shown.splitlines()
+    assert len(lines) <= ONE_SCREEN
+    assert max(columns(line) for line in lines if str(demo.temporary) not in line) <= 80
+    assert "母へ        【期限だより・つばめ】お母さん、" in shown
+    assert "母          「3月10日に行きます」と返事" in shown
+    assert "「お母さまから「済んだ」と返事がありました」" in shown
+    assert "2月3日（水）  次女へ" in shown
+    assert "■ さくら苑の月曜日" in shown
+    (files,) = demo.temporary.iterdir()
+    assert f"\n  {files}\n" in shown
+    assert [
+        path for path in demo.folder.rglob("*") if path != demo.temporary and files not in (path, path.parent)
+    ] == []
 
 
-def test_the_total_of_the_demo_is_what_was_shown(demo: Demo) -> None:
-    shown = demo.done.stdout
+def columns(line: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in line)
 
-    sms, emails = len(re.findall(r"  SMS \d通 → ", shown)), len(re.findall("  メール → ", shown))
-    total = shown.splitlines()[-1]
-    assert f"SMS {sms}件（{sms}通）" in total
-    assert f"メール {emails}件" in total
-    assert min(sms, emails) > 20
+
+def test_the_files_of_the_demo_hold_every_text_the_drawing_the_letters_and_the_pages(demo: Demo) -> None:
+    (folder,) = demo.temporary.iterdir()
+    files = {path.name: path for path in folder.iterdir()}
+    texts = files["texts.txt"].read_text()
+
+    assert sorted(files) == sorted(
+        [
+            *("texts.txt", "timeline.svg", "letters.pdf", "family-today.html", "family-people.html"),
+            *("family-calendar.html", "home-today.html", "home-months.html"),
+        ]
+    )
+    assert re.search(rf"10:00  SMS 1通 → 母 <{re.escape(MOTHER)}>\n    【期限だより・つばめ】お母さん、", texts)
+    sms, emails = len(re.findall(r"  SMS \d通 → ", texts)), len(re.findall("  メール → ", texts))
+    assert texts.splitlines()[-1].startswith(f"合計　SMS {sms}件（{sms}通）、メール {emails}件")
+    assert min(sms, emails) > 10
+    assert files["timeline.svg"].read_text().startswith("<svg")
+    assert files["letters.pdf"].read_bytes().startswith(b"%PDF")
+    for name, said in (("family-today.html", "田中家"), ("family-people.html", "母"), ("home-months.html", "月ごと")):
+        page = files[name].read_text()
+        assert f"<h1>{said}" in page
+        assert "<style>" in page
+        assert 'href="/static/house.css"' not in page
+    assert {path.stat().st_mode & 0o077 for path in files.values()} == {0}, "as all that we write"
 
 
 def test_the_demo_speaks_english_where_the_terminal_does(reminder: Terminal, temporary: Path) -> None:
@@ -74,27 +102,41 @@ def test_the_demo_speaks_english_where_the_terminal_does(reminder: Terminal, tem
 
     shown = reminder.run("demo").out
 
-    assert shown.startswith("The family Tanaka")
-    assert "SMS, 1 segment(s)" in shown
+    assert shown.startswith("Demo of Kigen-dayori")
+    assert "to Mother   Kigen Dayori (Swallow): It is time to renew your My" in shown
+    assert "answers: I will go on March 10" in shown
+    assert not re.search("[ぁ-ん]", shown), "no word in another language"
+    assert len(shown.splitlines()) <= ONE_SCREEN
     assert not reminder.data.exists()
 
 
 def test_the_demo_is_the_same_every_time_whatever_database_and_provider_there_are(
-    family: Terminal, temporary: Path, demo: Demo
+    family: Terminal, temporary: Path, tmp_path: Path, demo: Demo
 ) -> None:
     family.set(
         REMINDER_CLOCK_OVERRIDE=None,
         REMINDER_TWILIO_ACCOUNT_SID="AC",
         REMINDER_TWILIO_AUTH_TOKEN="token",
-        REMINDER_TWILIO_FROM="KIGEN",
+        REMINDER_TWILIO_FROM="+819000000000",
         REMINDER_TWILIO_BASE_URL="http://127.0.0.1:1",
     )
     before = family.rows()
 
-    done = family.run("demo")
+    done = family.run("demo", "--out", str(tmp_path / "here"))
 
-    assert (done.code, done.out) == (0, demo.done.stdout)
+    (folder,) = demo.temporary.iterdir()
+    assert (done.code, done.out) == (0, demo.done.stdout.replace(str(folder), str(tmp_path / "here")))
     assert family.rows() == before
+    assert (tmp_path / "here" / "texts.txt").read_text() == (folder / "texts.txt").read_text()
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_runs(reminder: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    refused = reminder.run("demo", "--out", str(tmp_path / "file" / "here"))
+
+    assert refused.code == 2
+    assert refused.out == ""
 
 
 def test_a_simulation_of_the_village_is_listed_in_order_under_fixed_names(reminder: Terminal, temporary: Path) -> None:

@@ -8,17 +8,19 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from reminder.domain.model.end_outcomes import EndOutcome
 from reminder.domain.model.messages import MessageKind, MessageState
 from reminder.domain.model.people import Audience, ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.domain.model.person_states import PAUSE
 from reminder.storage.auth import accounts, api_tokens
 from reminder.storage.crypto.keyring import KeyRing, new_key, read_keys
 from reminder.storage.db.session import KEYS, Database, Tx
-from reminder.storage.db.tables import Base, Message, PersonLife, Promise
+from reminder.storage.db.tables import Base, CountedEnd, Message, PersonLife, Promise
 from reminder.storage.outbox import queue
 from reminder.storage.outbox.queue import MessageDraft
 from reminder.storage.registry import card_lives, cards, contacts, groups, imports, people, person_lives
-from reminder.storage.reminders import promises, reminders
+from reminder.storage.reminders import counted_ends, promises, reminders
+from reminder.storage.reminders.counted_ends import CardEnd, CountedView, EndCounting
 from reminder.storage.reminders.reminders import StepKey
 
 # Eight in the morning of Tuesday, 1 December 2026, in Japan.
@@ -130,6 +132,15 @@ class Rows:
     def whereabouts(self, person_id: int) -> int:
         person_lives.move(self.tx, person_id, PAUSE, on=TODAY, now=NOW)
         return self.tx.scalars(select(PersonLife.id).where(PersonLife.person_id == person_id)).one()
+
+    def counted_end(self, group_id: int, card_id: int, **more: Any) -> int:
+        """An end of a card of which nobody has said anything."""
+        under = {"kind": "passport", "group_kind": GroupKind.HOUSEHOLD, "mode": Mode.ELDERLY, "step": "d7"}
+        row = {"id": 0, "valid_until": END, "grace_ends_on": None, **under, "channel": "sms", "acted_on": None}
+        view = CountedView(**{**row, "outcome": EndOutcome.UNKNOWN, "reason": None, **more})  # type: ignore[arg-type]
+        counting = EndCounting(CardEnd(END, card_id), group_id, None, view)
+        counted_ends.count(self.tx, [counting], NOW)
+        return self.column(CountedEnd.id, CountedEnd.card_id == card_id)[-1]
 
     def promise(self, reminder_id: int, addressee: str = "person", **more: Any) -> int:
         """A promise that a step is told by the end of today; `more` are its columns."""

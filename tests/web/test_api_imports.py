@@ -127,3 +127,16 @@ def test_a_cancelled_sheet_has_no_rows_and_a_repeated_request_sends_it_in_once(h
     assert twice == [1, 1]
     assert cancelled.json["state"] == "cancelled"
     assert home.get("/imports/1/rows").json["items"] == []
+
+
+def test_an_end_that_names_no_card_is_asked_about_as_data_and_checked_only_with_an_answer(home: Program) -> None:
+    sent = send(home, "居室,氏名,有効期限\n201,ハナ,R9.3.31\n202,キヨ,R9.6.30\n203,トミ,R9.8.31\n").json
+
+    refused = home.post("/imports/1/check", {})
+    answered = home.post("/imports/1/check", {"columns": {"C": "card:care_certification"}})
+
+    asked = sent["columns"][2]
+    assert (asked["field"], asked["asked"], asked["guess"]) == (None, "which_card", "card:care_certification")
+    assert (refused.status, refused.json["code"]) == (422, "column_asked")
+    assert answered.json["columns"][2]["field"] == "card:care_certification"
+    assert answered.json["columns"][2]["asked"] is None

@@ -201,3 +201,14 @@ def test_the_path_of_earlier_versions_leads_to_the_page(office: Browser, old: st
 
     assert (answer.status, answer.headers["location"]) == (301, new)
     assert office.get(new).status == 200
+
+
+def test_an_end_that_names_no_card_must_be_chosen(village: Village, office: Browser) -> None:
+    office.send_file("/imports", "list.csv", "居室,氏名,有効期限\n201,ハナ,R9.3.31\n".encode())
+    assert "どのカードや証の期限か" in re.sub(r"<rt>.*?</rt>|<[^>]+>", "", office.page.text)
+
+    refused = office.submit("/imports/1/columns")
+    chosen = office.submit("/imports/1/columns", column2="card:care_certification")
+
+    assert "決められない列" in re.sub(r"<rt>.*?</rt>|<[^>]+>", "", refused.text)
+    assert "確かめています" in chosen.text

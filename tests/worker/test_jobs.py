@@ -86,6 +86,7 @@ def test_a_pass_with_nothing_to_do_asks_the_database_once_and_writes_once(villag
         (work_conditions.BALANCE_MISSING, {"balanced"}),
         (work_conditions.BALANCE_UNSETTLED, {"balanced"}),
         (work_conditions.BALANCE_UNSENT, set()),
+        (work_conditions.EFFECT_DUE, {"effect_counted"}),
         (work_conditions.RETENTION_DUE, {"deleted"}),
     ],
     ids=lambda given: getattr(given, "name", ""),

@@ -302,6 +302,7 @@ QUEUES_OF_JOBS: Mapping[str, frozenset[str] | None] = {
     "canaries": None,  # their address is not opened where it cannot be
     "balanced": None,  # it reads states alone
     "balance_mailed": None,
+    "effect_counted": None,  # it reads nothing that is sealed
     "deleted": None,
 }
 

@@ -357,6 +357,7 @@ class CardKind(_Row):
     checked_on: date
     confidence: Annotated[Confidence, Field(strict=False)]
     city_visits: bool = False  # staff of some cities visit homes to renew it
+    stop_line: Annotated[str, Field(pattern=r"^(0[0-9-]{9,12})?$")] = ""  # to have a lost one stopped, day and night
     versions: tuple["Version", ...] = ()
 
     def on(self, day: date) -> "CardKind":
@@ -448,6 +449,7 @@ _FIX: Mapping[str, str] = {
     "grace": f"one of {', '.join(Grace)}",
     "offers": f'a list of {{ kind = "…", ends = "…" }}, where it ends as one of {", ".join(LinkedEnd)}',
     "source": "a list of web addresses",
+    "stop_line": "a telephone number of this country as it is printed, such as 0120-95-0178",
     "checked_on": "a date like 2026-11-23",
     "confidence": f"one of {', '.join(Confidence)}",
     "versions": "tables with a first day, from = 2026-08-01, or a last one, until = …, and the fields that differ",

@@ -39,10 +39,11 @@ class ExpiryCase(_Row):
 
 
 class Case(_Row):
-    """An executable case: one of `known` (with `ends_on`, `opens_on`, `grace_ends_on` or `asks`), `fact`, `words`.
+    """An executable case: one of `known` (with what follows from it), `fact`, `words` and `sheet`.
 
     `fact`: the name of a field of the kind, with dots for those inside, and `value` as config/cards.toml writes it.
-    `words`: the name of a word of the kind in config/wording/ja.toml, and `contains`, a part of it.
+    `words`: the name of a word of the kind in config/wording/ja.toml, `sheet`: of a leaflet there, and `contains`, a
+    part of it.
     """
 
     known: ExpiryCase | None = None
@@ -53,16 +54,17 @@ class Case(_Row):
     fact: str = ""
     value: object = None
     words: str = ""
+    sheet: str = ""
     contains: str = ""
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         expected = (self.ends_on, self.opens_on, self.grace_ends_on, self.asks or None)
-        if sum((self.known is not None, bool(self.fact), bool(self.words))) != 1:
-            raise ValueError("state one of known, fact and words")
+        if sum((self.known is not None, bool(self.fact), bool(self.words), bool(self.sheet))) != 1:
+            raise ValueError("state one of known, fact, words and sheet")
         if (self.known is not None) != any(one is not None for one in expected):
             raise ValueError("state what follows from known")
-        if bool(self.words) != bool(self.contains):
+        if bool(self.words or self.sheet) != bool(self.contains):
             raise ValueError("state what the words contain")
         return self
 

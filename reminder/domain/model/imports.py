@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 
 from reminder.domain.model.state_machine import Move, StateMachine
@@ -120,8 +120,10 @@ class ColumnUse(StrEnum):
 class ImportColumn:
     """A column of a sheet.
 
-    `place` counts from 0, `letter` is its name in spreadsheets. `field`: the field its heading names, "" where the
-    heading is unknown.
+    `place` counts from 0, `letter` is its name in spreadsheets. `field`: the field that it is taken for, "" where it is
+    taken for none. `why`: the reason for that (domain/parsing/table_meaning.Why). `asked`: what somebody has to say of
+    it before the rows are checked (Ask), "" for nothing; `guess`: the field that is likeliest then. `against`: kinds of
+    card that its days speak against. `memory`: the key by which a group's answer is remembered, "" for none.
     """
 
     place: int
@@ -130,6 +132,21 @@ class ImportColumn:
     use: ColumnUse
     field: str
     is_hidden: bool
+    why: str = ""
+    asked: str = ""
+    guess: str = ""
+    against: tuple[str, ...] = ()
+    memory: str = ""
+
+    def asked_about(self, ask: str, guess: str) -> "ImportColumn":
+        """Return the column as one that is asked about; `guess`: the field that is likeliest."""
+        return replace(self.taken_for("", ""), asked=ask, guess=guess)
+
+    def taken_for(self, field: str, why: str) -> "ImportColumn":
+        """Return the column as one that is taken for a field, "" for none, for this reason."""
+        use = ColumnUse.MAPPED if field else ColumnUse.UNKNOWN
+        seen = (self.place, self.letter, self.heading, use, field, self.is_hidden)
+        return ImportColumn(*seen, why=why, against=self.against, memory=self.memory)
 
     @property
     def may_be_mapped(self) -> bool:

@@ -71,9 +71,11 @@ AGAIN = ("done", "taken")
 LIFE_TEXTS = (*(stage for stage in Stage if stage.is_of_life), "collect_any")
 
 # Printed leaflets, and their placeholders.
-SHEETS = ("welcome", "letter", "consent", "counter", "fridge")
+# Those of a My Number Card are for whom has one.
+MY_NUMBER_SHEETS = ("photo", "hospital", "lost")
+SHEETS = ("welcome", "letter", "consent", "counter", "fridge", *MY_NUMBER_SHEETS)
 _ON_PAPER = frozenset(
-    {"service", "operator", "call", "who", "office", "from_", "mark", "sender", "today", "cards", "helper"}
+    {"service", "operator", "call", "who", "office", "from_", "mark", "sender", "today", "cards", "helper", "stop_line"}
 )
 
 # A letter to a resident, and the slip under it.

@@ -1,7 +1,8 @@
 """Leaflets: A4, large type, black on white, one page each, printed by any browser.
 
 The words are blocks of text in config/wording/ under [sheets]. A line that begins with # is the title, with ! a date to
-be seen from afar, with ■ a heading; the lines after a line of --- are small print in a frame.
+be seen from afar, with ■ a heading, with ▢ a frame for a photograph; the lines after a line of --- are small print in a
+frame.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +11,7 @@ from datetime import date
 from html import escape
 
 from reminder.domain.model.people import Mode
-from reminder.domain.text.catalog import Catalog
+from reminder.domain.text.catalog import MY_NUMBER_SHEETS, Catalog
 from reminder.domain.text.forms_of_address import address_of, carers_word
 from reminder.domain.text.furigana import as_ruby
 from reminder.domain.text.phrases import on_paper
@@ -31,10 +32,20 @@ p { margin: 0 }
 .consent { font-size: 16pt; line-height: 1.4 }
 .consent h2 { font-size: 18pt; margin: 3mm 0 0 }
 .consent .small { font-size: 12.5pt; line-height: 1.4; margin-top: 4mm }
+.photo p { margin: 1.5mm 0 }
+.hospital, .lost { font-size: 16pt; line-height: 1.4 }
+.photo { font-size: 14pt; line-height: 1.4 }
+.photo h2, .hospital h2, .lost h2 { font-size: 18pt; margin: 3mm 0 0 }
+.photo .small, .hospital .small, .lost .small { font-size: 12.5pt; line-height: 1.4; margin-top: 4mm }
+p.frame { width: 35mm; height: 45mm; box-sizing: border-box; border: 1pt solid #000; padding: 2mm; margin: 0 auto 3mm;
+  font-size: 11pt; text-align: center }
 .fridge { font-size: 20pt; line-height: 1.35 }
 .fridge h2 { font-size: 22pt; margin: 3mm 0 0; break-after: avoid }
 rt { font-size: 50% }
 """
+
+
+SET_IN_A_TYPE_OF_ITS_OWN = ("consent", "counter", "fridge", *MY_NUMBER_SHEETS)
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,7 @@ class LeafletContents:
     """The person and the cards of a leaflet: one card for the letter, all for the sheet on the refrigerator.
 
     `sender`: the sender of our texts, as phones show it. `mode`: of the person, who is told to ask the family or staff.
+    `stop_line`: of a lost My Number Card; only paper and pages say it, and no message does.
     """
 
     label: str
@@ -63,6 +75,7 @@ class LeafletContents:
     today: date
     cards: tuple[LeafletCard, ...] = ()
     mode: Mode = Mode.ELDERLY
+    stop_line: str = ""
 
 
 def render_sheet(sheet: str, words: Catalog, facts: LeafletContents, *, stylesheet: str | None = None) -> str:
@@ -83,7 +96,7 @@ def render_sheet(sheet: str, words: Catalog, facts: LeafletContents, *, styleshe
         values |= _of_card(words, facts.cards[0], values, facts.today)
     text = said[sheet].strip("\n").format_map(values | {"cards": "\n\n".join(each)})
     plain_title = text.splitlines()[0].lstrip("# ")
-    kind = f' class="{sheet}"' if sheet in ("consent", "counter", "fridge") else ""
+    kind = f' class="{sheet}"' if sheet in SET_IN_A_TYPE_OF_ITS_OWN else ""
     body = "\n".join(_blocks(text.splitlines()))
     look = f"<style>{STYLE}</style>" if stylesheet is None else f'<link rel="stylesheet" href="{stylesheet}">'
     return (
@@ -117,6 +130,7 @@ def _values(words: Catalog, facts: LeafletContents) -> dict[str, str]:
         "sender": facts.sender,
         "today": words.date(facts.today, "full_date"),
         "helper": words.helper(facts.mode),
+        "stop_line": facts.stop_line or "＿＿＿＿＿＿＿＿＿＿",
     }
 
 
@@ -141,7 +155,7 @@ def _of_card(words: Catalog, card: LeafletCard, values: Mapping[str, str], today
 def _blocks(lines: Iterable[str]) -> Iterable[str]:
     small: list[str] | None = None
     for line in lines:
-        html = as_ruby(escape(line.lstrip("#!■ ") if line[:1] in "#!■" else line))
+        html = as_ruby(escape(line.lstrip("#!■▢ ") if line[:1] in "#!■▢" else line))
         if line == "---":
             small = []
         elif small is not None:
@@ -150,6 +164,8 @@ def _blocks(lines: Iterable[str]) -> Iterable[str]:
             yield f"<h1>{html}</h1>"
         elif line.startswith("!"):
             yield f'<p class="date">{html}</p>'
+        elif line.startswith("▢"):
+            yield f'<p class="frame">{html}</p>'
         elif line.startswith("■"):
             yield f"<h2>{html}</h2>"
         else:

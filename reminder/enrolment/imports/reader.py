@@ -17,7 +17,8 @@ from itertools import islice
 
 from reminder.domain.model.imports import CARD, CELL_ERROR, FORMULA, ColumnUse, Finding, ImportColumn, Level
 from reminder.domain.parsing import dates
-from reminder.domain.parsing.column_headings import BORN, NOTES, ColumnHeadings
+from reminder.domain.parsing.column_headings import BORN, NOTES, ColumnHeadings, ColumnMeaning
+from reminder.domain.parsing.table_meaning import SeenColumn, SeenTable, memory_of, understand
 from reminder.enrolment.imports import xlsx
 from reminder.enrolment.imports.zip_guard import WHOLE, Bounds
 from reminder.errors import DateError, RefusedInputError
@@ -31,6 +32,8 @@ LONGEST_HEADING = 200
 LONGEST_NOTES = 1_000
 # Titles, notes and empty rows may come before the headings.
 LOOKED_THROUGH = 30
+# Rows below the headings whose values help to find out what a column means.
+SEEN_ROWS = 300
 _PIECE = 1 << 16
 # So many # and nothing else are what a sheet saves as text for a value that its column was too narrow for.
 NARROW = 3
@@ -234,7 +237,11 @@ def _weight(texts: Iterable[str], headings: ColumnHeadings) -> int:
     A word that is only discarded may occur in any sentence. A cell that holds a number is no heading.
     """
     short = (text for text in texts if 0 < len(text) <= LONGEST_HEADING)
-    return sum(_WEIGHTS[headings.meaning(text).use] for text in short if forbidden(text) is None)
+    return sum(_weight_of(headings.meaning(text)) for text in short if forbidden(text) is None)
+
+
+def _weight_of(meaning: ColumnMeaning) -> int:
+    return 2 if meaning.is_end else _WEIGHTS[meaning.use]
 
 
 _WEIGHTS = {ColumnUse.MAPPED: 2, ColumnUse.REFUSED: 2, ColumnUse.DISCARDED: 1, ColumnUse.UNKNOWN: 0}
@@ -286,13 +293,55 @@ def _columns(
 ) -> list[ImportColumn]:
     """Return the columns, also those without a heading, whose cells are searched for numbers."""
     texts = _flattened(top, first, last, table.merged)
-    found = []
-    for place, text in enumerate(texts):
-        meaning = headings.meaning(text)
-        shown = "" if forbidden(text) is not None else text[:60]
-        is_hidden = place in table.hidden_columns
-        found.append(ImportColumn(place, xlsx.letter(place), shown, meaning.use, meaning.field, is_hidden))
+    seen = _seen_table(top, first, last, table, texts, headings)
+    found: list[ImportColumn] = []
+    for said, memory, text in zip(understand(headings, seen), memory_of(headings, seen), texts, strict=True):
+        place = len(found)
+        found.append(
+            ImportColumn(
+                place,
+                xlsx.letter(place),
+                "" if forbidden(text) is not None else text[:60],
+                said.use,
+                said.field,
+                place in table.hidden_columns,
+                why=said.why or "",
+                asked=said.ask or "",
+                guess=said.guess,
+                against=tuple(said.against),
+                memory=memory,
+            )
+        )
     return found
+
+
+def _seen_table(
+    top: Sequence[Sequence[str]],
+    first: int,
+    last: int,
+    table: xlsx.SheetTable,
+    texts: Sequence[str],
+    headings: ColumnHeadings,
+) -> SeenTable:
+    """Return the table with the first rows of the columns that may hold ends. No other column is looked at."""
+    meanings = [headings.meaning(text) for text in texts]
+    ends = [place for place, meaning in enumerate(meanings) if meaning.is_end]
+    birthdays = [place for place, meaning in enumerate(meanings) if meaning.field == BORN]
+    cells: dict[int, dict[int, str]] = {place: {} for place in ends}
+    born: dict[int, date] = {}
+    if ends:
+        for number, record in islice((one for one in _held(table) if one[0] > last), SEEN_ROWS):
+            for place in birthdays:
+                day = _day(_date_text(record[place], table.epoch)) if place < len(record) else None
+                if day is not None:
+                    born[number] = day
+            for place in ends:
+                text = _date_text(record[place], table.epoch).strip() if place < len(record) else ""
+                if text and len(text) <= LONGEST_HEADING:
+                    cells[place][number] = text
+    titles = [cell for record in top[: first - 1] for cell in record if cell.strip() and len(cell) <= LONGEST_HEADING]
+    columns = [SeenColumn(place, text, cells.get(place, {})) for place, text in enumerate(texts)]
+    return SeenTable([title for title in titles if forbidden(title) is None], table.name, columns, born)
 
 
 _TOTALS = frozenset({"計", "合計", "小計", "総計", "total", "sum"})
@@ -322,7 +371,7 @@ def _reading(column: ImportColumn) -> _Reading | None:
     is_discarded = column.use is ColumnUse.DISCARDED
     if column.use is ColumnUse.REFUSED or (is_discarded and field not in (BORN, NOTES)):
         return None
-    is_date = field.startswith(CARD) or field in _DATED
+    is_date = field.startswith(CARD) or field in _DATED or bool(column.asked)
     number_in = forbidden
     if is_date or field in _TELEPHONES:
         number_in = forbidden_in_a_date_or_phone

@@ -19,11 +19,13 @@ from reminder.domain.model.imports import (
     IN_WORK,
     STOP_SAVING,
     ColumnMapping,
+    ImportColumn,
     ImportState,
     RowCounts,
 )
 from reminder.domain.parsing.column_headings import fold, without_end
 from reminder.domain.parsing.resident_rows import CONTACT_FIELDS
+from reminder.domain.parsing.table_meaning import Ask, Why
 from reminder.domain.rules.quotas import Quota
 from reminder.enrolment.imports.matching import check_rows
 from reminder.enrolment.imports.reader import ResidentSheet, SheetRow
@@ -40,6 +42,7 @@ from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.registry import groups, imports, own_kinds, quotas
 from reminder.storage.registry.imports import ImportView, NewRow
+from reminder.storage.registry.own_kinds import OwnKindView
 from reminder.storage.runtime import activity_log, request_rates, set_aside
 
 log = logging.getLogger(__name__)
@@ -53,6 +56,8 @@ BATCH = 500
 # A turn that a killed process has not given back ends after this time.
 TURN_LASTS = timedelta(minutes=5)
 _TRY_AGAIN = 10
+# Columns that one sentence names.
+_MOST_NAMED = 5
 
 
 @contextmanager
@@ -89,16 +94,16 @@ def begin_import(units: UnitsOfWork, now: datetime, *, group_id: int, sheet: Res
     with units.writing(now) as uow:
         require_one_more(uow, group_id)
         quotas.record_use(uow.tx, group_id, Quota.IMPORTS_A_DAY, now)
-        import_id = imports.add(uow.tx, group_id=group_id, member_id=by, columns=sheet.columns, now=now)
+        columns = _with_own_kinds(sheet.columns, own_kinds.of_group(uow.tx, group_id))
+        columns = _with_memory(columns, groups.headings(uow.tx, group_id))
+        import_id = imports.add(uow.tx, group_id=group_id, member_id=by, columns=columns, now=now)
     with ExitStack() as unless_read:
         unless_read.callback(erase_import, units, now, import_id=import_id)
         rows, ignored = _keep_rows(units, now, import_id, sheet.rows)
         if not rows:
             raise RefusedInputError("sheet_empty")
         with units.writing(now) as uow:
-            names = {fold(one.name): CARD + one.public_name for one in own_kinds.of_group(uow.tx, group_id)}
-            mapping = _guessed_mapping(sheet, groups.headings(uow.tx, group_id), names)
-            imports.end_reading(uow.tx, import_id, mapping, RowCounts(ignored=ignored), now)
+            imports.end_reading(uow.tx, import_id, _mapping_of(columns), RowCounts(ignored=ignored), now)
             if rows > BATCH:
                 imports.analyse_rows(uow.tx)
             activity_log.write(uow.tx, "sheet_read", now, group_id=group_id, member_id=by)
@@ -120,19 +125,45 @@ def _keep_rows(units: UnitsOfWork, now: datetime, import_id: int, found: Iterato
     return rows, ignored
 
 
-def _guessed_mapping(sheet: ResidentSheet, saved: Mapping[str, str], own: Mapping[str, str]) -> ColumnMapping:
-    """Return what this group said of such headings last time, else what a heading says. No field twice.
+def _with_own_kinds(columns: Sequence[ImportColumn], own: Sequence[OwnKindView]) -> list[ImportColumn]:
+    """Return the columns with those taken for the group's own kinds whose headings name one: 会員証の期限 is that of 会員証."""
+    names = {fold(kind.name): CARD + kind.public_name for kind in own}
+    found: list[ImportColumn] = []
+    for column in columns:
+        heading = column.heading.rpartition("/")[2]
+        field = names.get(fold(heading)) or names.get(without_end(heading))
+        is_new = field and column.may_be_mapped and field not in [one.field for one in found]
+        found.append(column.taken_for(field, Why.HEADING) if field and is_new else column)
+    return found
 
-    `own`: the fields of the group's own kinds, by their folded names; 会員証の期限 is that of 会員証.
+
+def _with_memory(columns: Sequence[ImportColumn], saved: Mapping[str, str]) -> list[ImportColumn]:
+    """Return the columns with what this group said of them last time, in a sheet of the same title and name.
+
+    An answer that the days in the column speak against is asked for again.
     """
+    return [_as_said_before(column, saved) for column in columns]
+
+
+def _as_said_before(column: ImportColumn, saved: Mapping[str, str]) -> ImportColumn:
+    said = saved.get(column.memory) if column.memory else None
+    if said is None and not column.asked:
+        # An earlier version remembered by the heading alone. Of a card that may have been another list.
+        before = saved.get(column.heading, "") if column.heading else ""
+        said = before if before and not before.startswith(CARD) else None
+    if said is None or not column.may_be_mapped:
+        return column
+    if said.removeprefix(CARD) in column.against:
+        return column.asked_about(Ask.VALUES_DIFFER, said)
+    return column.taken_for(said, Why.SAID_BEFORE)
+
+
+def _mapping_of(columns: Sequence[ImportColumn]) -> ColumnMapping:
+    """Return the mapping of the columns that are sure. No field twice."""
     by_place: dict[int, str] = {}
-    for column in sheet.columns:
-        if not column.may_be_mapped:
-            continue
-        named = own.get(fold(column.heading)) or own.get(without_end(column.heading))
-        field = saved.get(column.heading, named or column.field)
-        if field and field not in by_place.values():
-            by_place[column.place] = field
+    for column in columns:
+        if column.may_be_mapped and column.field and not column.asked and column.field not in by_place.values():
+            by_place[column.place] = column.field
     return ColumnMapping(by_place)
 
 
@@ -143,23 +174,38 @@ def known_fields(uow: UnitOfWork, group_id: int) -> Sequence[str]:
     """Return every field that a column of this group's sheet may hold."""
     cards = [CARD + kind for kind in uow.rules.kinds if kind != OTHER]
     own = [CARD + kind.public_name for kind in own_kinds.of_group(uow.tx, group_id)]
-    return list(dict.fromkeys([*uow.rules.headings.names, *cards, *own]))
+    return list(dict.fromkeys([*uow.rules.headings.all_fields, *cards, *own]))
 
 
 def set_mapping(uow: UnitOfWork, *, import_id: int, by_place: Mapping[int, str]) -> None:
-    """Set what the columns hold, "" for nothing, and start checking. It is stored for the group's next sheet.
+    """Set what the columns hold, "" for nothing, and start checking. It is stored for the group's next such sheet.
 
-    Raises RefusedInputError if no column names the residents, none holds a date, or two hold the same.
+    Raises RefusedInputError if a column that is asked about is left out, no column names the residents, none holds a
+    date, or two hold the same.
     """
     mapping = ColumnMapping({place: field for place, field in by_place.items() if field})
     sheet_import = _locked(uow.tx, import_id)
+    if sheet_import.state is ImportState.READ:
+        # Once they have been answered, another check keeps the answers.
+        _require_answers(sheet_import, by_place)
     mapping.require_usable(known_fields(uow, sheet_import.group_id))
     headings = {column.place: column.heading for column in sheet_import.columns if column.may_be_mapped}
     if not mapping.by_place.keys() <= headings.keys():
         raise RefusedInputError("column_unknown", field="mapping")
     imports.start_checking(uow.tx, import_id, mapping, RowCounts(ignored=sheet_import.counts.ignored), uow.now)
-    said = {heading: mapping.by_place.get(place, "") for place, heading in headings.items() if heading}
+    said = {
+        column.memory: mapping.by_place.get(column.place, "")
+        for column in sheet_import.columns
+        if column.memory and column.place in headings
+    }
     groups.save_column_headings(uow.tx, sheet_import.group_id, said)
+
+
+def _require_answers(sheet_import: ImportView, by_place: Mapping[int, str]) -> None:
+    asked = [column for column in sheet_import.columns if column.asked and column.place not in by_place]
+    if asked:
+        shown = "、".join(f"{column.letter} {column.heading}".strip() for column in asked[:_MOST_NAMED])
+        raise RefusedInputError("column_asked", field="mapping", columns=shown)
 
 
 def start_saving(

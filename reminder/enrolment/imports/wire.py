@@ -13,7 +13,7 @@ END = json.dumps({"end": True})
 
 def sheet_line(sheet: ResidentSheet) -> str:
     """Return the line for a sheet, without its rows."""
-    columns = [[one.place, one.letter, one.heading, one.use, one.field, one.is_hidden] for one in sheet.columns]
+    columns = [vars(one) for one in sheet.columns]
     said = {"name": sheet.name, "names": list(sheet.names), "columns": columns, "headings_end": sheet.headings_end}
     return json.dumps({"sheet": said}, ensure_ascii=False)
 
@@ -51,8 +51,8 @@ def read_line(line: bytes) -> dict[str, Any]:
 def sheet_of(said: dict[str, Any], rows: Iterator[SheetRow]) -> ResidentSheet:
     """Return the sheet with these rows."""
     columns = [
-        ImportColumn(place, letter, heading, ColumnUse(use), field, is_hidden)
-        for place, letter, heading, use, field, is_hidden in said["columns"]
+        ImportColumn(**{**column, "use": ColumnUse(column["use"]), "against": tuple(column["against"])})
+        for column in said["columns"]
     ]
     return ResidentSheet(said["name"], said["names"], columns, said["headings_end"], rows)
 

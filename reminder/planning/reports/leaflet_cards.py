@@ -1,7 +1,13 @@
 """The cards on a leaflet: those of one person that are not done, in the order in which they are to be begun."""
 
+from reminder.domain.rulebook import Rulebook
 from reminder.domain.text.leaflets import LeafletCard
 from reminder.planning.reports.status import PersonStatus
+
+
+def stop_line(rules: Rulebook) -> str:
+    """Return the telephone number by which a lost My Number Card is stopped, as config/cards.toml has it; or ""."""
+    return next((kind.stop_line for kind in rules.kinds.values() if kind.stop_line), "")
 
 
 def leaflet_cards(row: PersonStatus, card_id: int | None) -> tuple[LeafletCard, ...]:

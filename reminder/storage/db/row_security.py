@@ -51,6 +51,7 @@ SHARED = {
     "counters": "numbers of the whole service",
     "daily_balances": "numbers of the whole service",
     "day_totals": "numbers of the whole service",
+    "effect_counts": "numbers of the whole service",
     "heartbeats": "when something last ran",
     "inbound_text_ids": "the provider's ids of texts that were heard; name nobody",
     "installation_secrets": "one sealed secret, with which every process makes and reads references",

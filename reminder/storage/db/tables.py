@@ -32,6 +32,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from reminder.domain.model.card_states import CardState, EndReason
 from reminder.domain.model.consent_records import ConsentAct, ConsentWay
+from reminder.domain.model.end_outcomes import EndOutcome
 from reminder.domain.model.imports import ImportState, RowEffect, RowStatus
 from reminder.domain.model.messages import MessageKind, MessageState, ReminderState
 from reminder.domain.model.notices import NoticeKind
@@ -91,7 +92,8 @@ INSTALLATION_SECRET = Place("installation_secrets.value_sealed", before="install
 
 def _partial_index(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
     """Return a partial index; in its definition columns are named without their table."""
-    bare = text(re.sub(r"\b(activity_log|cards|daily_balances|messages|promises|receipts|replies)\.", "", where.text))
+    tables = "activity_log|cards|counted_ends|daily_balances|messages|promises|receipts|replies"
+    bare = text(re.sub(rf"\b({tables})\.", "", where.text))
     return Index(name, *columns, unique=unique, sqlite_where=bare, postgresql_where=bare)
 
 
@@ -314,6 +316,7 @@ class Card(Base):
         _partial_index("uq_cards_in_use", "person_id", "kind", "label", "label_index", where=_IN_USE, unique=True),
         _partial_index("ix_cards_silent", "escalate_on", where=IS_SILENT),
         _partial_index("ix_cards_unplanned", "kind", "expires_on", where=IS_UNPLANNED),
+        Index("ix_cards_expires_on", "expires_on", "id"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
@@ -385,7 +388,11 @@ class CardLife(Base):
     """
 
     __tablename__ = "card_lives"
-    __table_args__ = (UniqueConstraint("card_id", "expires_on"),)
+    __table_args__ = (
+        UniqueConstraint("card_id", "expires_on"),
+        Index("ix_card_lives_expires_on", "expires_on", "card_id"),
+        Index("ix_card_lives_changed_at", "changed_at"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     card_id: Mapped[int] = mapped_column(ForeignKey("cards.id", ondelete="CASCADE"))
     expires_on: Mapped[date]
@@ -523,6 +530,7 @@ class MessageReminder(Base):
 IS_OPEN_PROMISE = text("promises.state = 'open'")
 IS_LEFT_TO_OPERATOR = text("promises.state = 'operator' AND promises.taken_at IS NULL")
 IS_UNSETTLED = text("NOT daily_balances.is_final")
+IS_UNANSWERED_END = text("counted_ends.outcome = 'unknown'")
 
 
 class Promise(Base):
@@ -582,6 +590,54 @@ class DailyBalance(Base):
     not_known: Mapped[int] = mapped_column(Integer)
     is_final: Mapped[bool]
     counted_at: Mapped[datetime]
+
+
+class CountedEnd(Base):
+    """What became of one end of a card, once it has passed, and what was told last before somebody acted.
+
+    What it is counted under stays as it was when it was counted first; `outcome`, `reason` and the step change when
+    somebody acts later. `valid_until`, `grace_ends_on`: as far as it counts as renewed in time, and in the grace.
+    """
+
+    __tablename__ = "counted_ends"
+    __table_args__ = (
+        UniqueConstraint("card_id", "expires_on"),
+        Index("ix_counted_ends_group_id_expires_on", "group_id", "expires_on"),
+        _partial_index("ix_counted_ends_unknown", "expires_on", where=IS_UNANSWERED_END),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    card_id: Mapped[int] = mapped_column(ForeignKey("cards.id", ondelete="CASCADE"))
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"))
+    expires_on: Mapped[date]
+    valid_until: Mapped[date]
+    grace_ends_on: Mapped[date | None]
+    kind: Mapped[str] = mapped_column(String(40))
+    group_kind: Mapped[GroupKind] = mapped_column(EnumText(GroupKind, 20))
+    mode: Mapped[Mode] = mapped_column(EnumText(Mode, 10))
+    step: Mapped[str] = mapped_column(String(20))
+    channel: Mapped[str] = mapped_column(String(10))
+    outcome: Mapped[EndOutcome] = mapped_column(EnumText(EndOutcome, 10))
+    reason: Mapped[EndReason | None] = mapped_column(EnumText(EndReason, 20))
+    acted_on: Mapped[date | None]
+    counted_at: Mapped[datetime]
+
+
+class EffectCount(Base):
+    """How many ends of one month agree in everything that they are counted under. It names nobody, and outlives cards.
+
+    It changes only in the transaction that changes a `CountedEnd`. `reason`: "" unless the card is needed no more.
+    """
+
+    __tablename__ = "effect_counts"
+    month: Mapped[date] = mapped_column(primary_key=True)  # its first day
+    kind: Mapped[str] = mapped_column(String(40), primary_key=True)
+    group_kind: Mapped[GroupKind] = mapped_column(EnumText(GroupKind, 20), primary_key=True)
+    mode: Mapped[Mode] = mapped_column(EnumText(Mode, 10), primary_key=True)
+    step: Mapped[str] = mapped_column(String(20), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(10), primary_key=True)
+    outcome: Mapped[EndOutcome] = mapped_column(EnumText(EndOutcome, 10), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(20), primary_key=True)
+    ends: Mapped[int] = mapped_column(Integer)
 
 
 class Canary(Base):
@@ -1176,4 +1232,5 @@ for _table in Base.metadata.tables.values():
 # For statements that run once for each of many rows, without the session's objects.
 CARDS, MESSAGES = cast(Table, Card.__table__), cast(Table, Message.__table__)
 PEOPLE, CONTACTS, ACTIVITY_LOG = (cast(Table, table.__table__) for table in (Person, Contact, ActivityEntry))
+COUNTED_ENDS = cast(Table, CountedEnd.__table__)
 IMPORT_ROWS, CONSENT_RECORDS = (cast(Table, table.__table__) for table in (ImportRow, ConsentEntry))

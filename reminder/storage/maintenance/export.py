@@ -24,6 +24,7 @@ from reminder.storage.db.tables import (
     Card,
     CardLife,
     Contact,
+    CountedEnd,
     Group,
     Import,
     Invitation,
@@ -149,6 +150,11 @@ def assignments(tx: Session, card_ids: Collection[int]) -> Mapping[int, list[Row
 def card_lives(tx: Session, card_ids: Collection[int]) -> Mapping[int, list[Row]]:
     """Return what was done for each end of these cards, by card."""
     return _by("card_id", _rows(tx, CardLife, among(CardLife.card_id, card_ids)))
+
+
+def counted_ends(tx: Session, card_ids: Collection[int]) -> Mapping[int, list[Row]]:
+    """Return what became of each end of these cards that has passed, by card."""
+    return _by("card_id", _rows(tx, CountedEnd, among(CountedEnd.card_id, card_ids), but=("group_id",)))
 
 
 def person_lives(tx: Session, person_ids: Collection[int]) -> Mapping[int, list[Row]]:

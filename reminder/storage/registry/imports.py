@@ -129,6 +129,12 @@ def _view(tx: Session, row: Row[*tuple[Any, ...]]) -> ImportView:
                 use=ColumnUse(column["use"]),
                 field=column["field"],
                 is_hidden=column["is_hidden"],
+                # Columns that an earlier version kept have none of these.
+                why=column.get("why", ""),
+                asked=column.get("asked", ""),
+                guess=column.get("guess", ""),
+                against=tuple(column.get("against", ())),
+                memory=column.get("memory", ""),
             )
             for column in columns
         ],

@@ -16,7 +16,7 @@ from reminder.storage.db.statements import insert_or_ignore, put
 from reminder.storage.db.tables import IS_QUEUED, IS_QUEUED_CODE, Heartbeat, Message, Pause
 
 PASS, VERIFICATION, RETENTION, ERASED, REWRITTEN = "pass", "verification", "retention", "erased", "rewritten"
-AUDIT, COUNTED, DIGEST, BALANCE = "audit", "counted", "digest", "balance"
+AUDIT, COUNTED, DIGEST, BALANCE, EFFECT = "audit", "counted", "digest", "balance", "effect"
 # The web server is there, and its database.
 WEB = "web"
 

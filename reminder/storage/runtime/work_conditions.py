@@ -93,6 +93,11 @@ PASS_IN_FUTURE = WorkCondition(
 )
 VERIFICATION_DUE = WorkCondition("verification_due", _not_since(heartbeats.VERIFICATION, _WEEK))
 RETENTION_DUE = WorkCondition("retention_due", _not_since(heartbeats.RETENTION, _DAY))
+# The ends of yesterday are not counted. What was counted by a clock that was ahead does not count.
+EFFECT_DUE = WorkCondition(
+    "effect_due",
+    ~exists().where(Heartbeat.name == heartbeats.EFFECT, Heartbeat.at >= _DAY, Heartbeat.at <= bindparam("ahead")),
+)
 # Every stored word has been checked by the rules that are in force (upkeep/word_check.py): the value is their version.
 WORDS_CHECKED = "words_checked"
 WORDS_UNCHECKED = WorkCondition(

@@ -126,7 +126,7 @@ def _whole(tx: Tx, keys: KeyRing, kind_name: Callable[[Row], str], people: Seque
     contacts, cards = export.contacts_of_people(tx, keys, ids), export.cards(tx, ids)
     card_ids = _ids(chain(*cards.values()))
     reminders, assignments = export.reminders(tx, card_ids), export.assignments(tx, card_ids)
-    lives = export.card_lives(tx, card_ids)
+    lives, ends = export.card_lives(tx, card_ids), export.counted_ends(tx, card_ids)
     promises = export.promises(tx, _ids(chain(*reminders.values())))
     notices, whereabouts = export.notices(tx, ids), export.person_lives(tx, ids)
     for person in people:
@@ -144,6 +144,7 @@ def _whole(tx: Tx, keys: KeyRing, kind_name: Callable[[Row], str], people: Seque
                     ],
                     "assignments": assignments.get(card["id"], []),
                     "lives": lives.get(card["id"], []),
+                    "ends": ends.get(card["id"], []),
                 }
                 for card in cards.get(whose, [])
             ],

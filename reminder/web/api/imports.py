@@ -11,6 +11,7 @@ from reminder.domain.model.imports import ColumnUse, ImportState, RowEffect, Row
 from reminder.domain.text.spreadsheet_writer import XLSX
 from reminder.enrolment.imports import report, service
 from reminder.enrolment.imports.bounded_reader import read_bounded
+from reminder.enrolment.imports.columns_report import column_reports
 from reminder.enrolment.imports.reader import MOST_ROWS, ResidentSheet
 from reminder.errors import RefusedInputError
 from reminder.storage.auth import authorized
@@ -68,12 +69,18 @@ class ColumnOut(Out):
     """A column with its heading and its use.
 
     `use` refused: a column of numbers, which is never read; discarded: read and not stored. `field`: what it holds.
+    `asked`: what somebody has to say of it, in /check, before the rows are checked; null once it is said. `guess`: the
+    likeliest field then. `why`: the reason for what it is taken for; `sentence`: that or the question in words.
     """
 
     letter: str
     heading: str
     use: ColumnUse
     field: str | None
+    asked: str | None
+    guess: str | None
+    why: str | None
+    sentence: str
 
 
 class CountsOut(Out):
@@ -125,7 +132,7 @@ def list_imports(caller: Changes, page: Paged) -> Listed[ImportOut]:
     with caller.reading() as uow:
         found = imports.some_of_group(uow.tx, caller.who.group_id, after=page.after, limit=page.limit + 1)
     rows, after = part(found, page.limit)
-    return Listed(items=[_shown(row) for row in rows], next=after)
+    return Listed(items=[_shown(caller, row) for row in rows], next=after)
 
 
 def _read(
@@ -238,10 +245,10 @@ def get_not_taken(caller: Changes, import_id: Id) -> Response:
 def _look_up(caller: Caller, import_id: int) -> ImportOut:
     """Return the import. Raises NotFoundError for an import of another group."""
     with caller.reading() as uow:
-        return _shown(authorized.sheet_import(uow.tx, caller.who, import_id))
+        return _shown(caller, authorized.sheet_import(uow.tx, caller.who, import_id))
 
 
-def _shown(sheet_import: ImportView) -> ImportOut:
+def _shown(caller: Caller, sheet_import: ImportView) -> ImportOut:
     return ImportOut(
         id=sheet_import.id,
         state=sheet_import.state,
@@ -250,12 +257,16 @@ def _shown(sheet_import: ImportView) -> ImportOut:
         counts=CountsOut(**vars(sheet_import.counts)),
         columns=[
             ColumnOut(
-                letter=column.letter,
-                heading=column.heading,
-                use=column.use,
-                field=sheet_import.mapping.by_place.get(column.place),
+                letter=one.column.letter,
+                heading=one.column.heading,
+                use=one.column.use,
+                field=one.field or None,
+                asked=one.column.asked if one.is_asked else None,
+                guess=one.column.guess or None if one.is_asked else None,
+                why=one.column.why or None,
+                sentence=one.sentence,
             )
-            for column in sheet_import.columns
+            for one in column_reports(caller.app.rules, sheet_import, caller.language)
         ],
         created_at=sheet_import.created_at,
     )

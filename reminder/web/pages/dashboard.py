@@ -1,8 +1,9 @@
 """The home page: for each person the next act and its date, the most urgent first, and who takes care of it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -11,9 +12,9 @@ from reminder.domain.model.people import ChannelName, ContactState
 from reminder.domain.rules.provider_errors import failure_cause
 from reminder.enrolment.identity import sign_in
 from reminder.errors import NotFoundError
-from reminder.planning.reports.group_overview import group_overview
+from reminder.planning.reports.group_overview import GroupOverview, group_overview
 from reminder.planning.reports.monthly_plan import DatedCard
-from reminder.planning.reports.status import group_status
+from reminder.planning.reports.status import CardStatus, PersonStatus, group_status
 from reminder.storage.auth import accounts, authorized
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import failures
@@ -39,7 +40,7 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn, search
     with app.reading() as uow:
         now = uow.now
         group = authorized.group(uow.tx, who)
-        ids, paging, units = _page_of_people(uow, group, search)
+        ids, paging, overview = _page_of_people(uow, group, search)
         rows = group_status(uow, group, ids, with_latest=True)
         names = groups.names_by_contact(uow.tx, group.id)
         other_groups = [
@@ -56,7 +57,9 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn, search
         most_cards=None if paging is None else CARDS_SHOWN,
         search=search,
         paging=paging,
-        units=units,
+        units=() if overview is None else overview.units,
+        to_do=sum(card.next.is_now for card in (_cards(rows) if overview is None else overview.cards)),
+        first=_first_reminder(rows) if overview is None else None,
         names=names,
         other_groups=other_groups,
         has_sisters=has_sisters,
@@ -67,15 +70,37 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn, search
 
 def _page_of_people(
     uow: UnitOfWork, group: GroupView, search: Search
-) -> tuple[Sequence[int] | None, Paging | None, Sequence[str]]:
-    """Return the ids on this page, its place among the pages, and the units; a small group is shown whole (None)."""
+) -> tuple[Sequence[int] | None, Paging | None, GroupOverview | None]:
+    """Return the ids on this page, its place among the pages, and the overview; a small group is shown whole (None)."""
     if not people.are_more_than(uow.tx, group.id, ROWS_SHOWN):
-        return None, None, ()
+        return None, None, None
     overview = group_overview(uow, group)
     found = search.people_found(uow.tx, group.id)
     in_order = [person_id for person_id in overview.worst_first() if found is None or person_id in found]
     ids, paging = paged(in_order, search, "/", PEOPLE_SHOWN)
-    return ids, paging, overview.units
+    return ids, paging, overview
+
+
+def _cards(rows: Sequence[PersonStatus]) -> Iterator[CardStatus]:
+    for row in rows:
+        yield from row.cards
+
+
+class FirstReminder(NamedTuple):
+    """The next reminder of a group: its date in Japan, and the name of the person it is about."""
+
+    on: date
+    label: str
+
+
+def _first_reminder(rows: Sequence[PersonStatus]) -> FirstReminder | None:
+    coming = [
+        FirstReminder(card.card.next_reminder_on, row.person.label)
+        for row in rows
+        for card in row.cards
+        if card.card.next_reminder_on is not None
+    ]
+    return min(coming, default=None)
 
 
 @router.post("/groups")

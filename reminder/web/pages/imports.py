@@ -14,6 +14,7 @@ from reminder.domain.model.people import Language, Mode
 from reminder.domain.text.spreadsheet_writer import XLSX
 from reminder.enrolment.imports import matching, report, service
 from reminder.enrolment.imports.bounded_reader import read_bounded
+from reminder.enrolment.imports.columns_report import column_reports
 from reminder.enrolment.imports.reader import LARGEST
 from reminder.enrolment.imports.template import template
 from reminder.errors import RefusedInputError, TooManyRequestsError
@@ -31,6 +32,7 @@ router = page_router()
 
 TAKES_SHEETS = ("/imports",)
 MOST_SHOWN = 200
+_NOT_CHOSEN = "?"
 SHOWN = (RowEffect.NEW, RowEffect.CHANGED, RowEffect.UNCHANGED)
 RowNumber = Annotated[int, Query(ge=0, le=9_999_999)]
 
@@ -134,6 +136,7 @@ def _show(
         fields = service.known_fields(uow, sheet_import.group_id)
         names = {one.public_name: one.name for one in own_kinds.of_group(uow.tx, sheet_import.group_id)}
     if sheet_import.state is ImportState.READ:
+        reports = column_reports(app.rules, sheet_import, _written(request, app))
         return page(
             request,
             app,
@@ -144,6 +147,8 @@ def _show(
             fields=fields,
             own_names=names,
             examples=_examples(app, sheet_import),
+            reports={one.column.place: one for one in reports},
+            unread=[one for one in reports if not one.column.may_be_mapped],
             refused=columns_refused,
         )
     language = _written(request, app)
@@ -214,7 +219,9 @@ def name_columns(request: Request, app: OpenApp, who: Changes, import_id: int, f
     """Set what each column holds; checking begins."""
     sheet_import = _own_import(app, who, import_id)
     try:
-        by_place = {column.place: typed(form, f"column{column.place}") for column in sheet_import.columns}
+        said = {column.place: typed(form, f"column{column.place}") for column in sheet_import.columns}
+        # The question itself is no answer.
+        by_place = {place: field for place, field in said.items() if field != _NOT_CHOSEN}
         with app.writing() as uow:
             service.set_mapping(uow, import_id=import_id, by_place=by_place)
     except RefusedInputError as refused:

@@ -7,7 +7,7 @@ from reminder.domain.text import leaflets
 from reminder.domain.text.catalog import SHEETS
 from reminder.domain.text.leaflets import LeafletContents
 from reminder.errors import NotFoundError
-from reminder.planning.reports.leaflet_cards import leaflet_cards
+from reminder.planning.reports.leaflet_cards import leaflet_cards, stop_line
 from reminder.planning.reports.status import group_status
 from reminder.storage.auth import authorized
 from reminder.web.pages.people import router
@@ -43,6 +43,7 @@ def print_sheet(
                 today=uow.today,
                 cards=chosen,
                 mode=person.mode,
+                stop_line=stop_line(app.rules),
             ),
             stylesheet="/static/sheet.css",
         )

@@ -16,13 +16,14 @@ from starlette.datastructures import FormData
 
 from reminder.clock import JAPAN, japan_date
 from reminder.domain.model.access import Right
+from reminder.domain.model.card_kinds import MY_NUMBER
 from reminder.domain.model.devices import device_named
 from reminder.domain.model.languages import Calendars, LanguageFacts
 from reminder.domain.model.own_kinds import public_name
 from reminder.domain.model.people import Language
 from reminder.domain.parsing import addresses, dates
 from reminder.domain.parsing.language_tags import best_match
-from reminder.domain.text.catalog import Catalog
+from reminder.domain.text.catalog import MY_NUMBER_SHEETS, Catalog
 from reminder.domain.text.forms_of_address import carers_word
 from reminder.domain.text.furigana import as_ruby_for_browsers
 from reminder.errors import KigenError, RefusedInputError
@@ -117,6 +118,8 @@ def page(request: Request, app: App, template: str, *, status: int = 200, **valu
         "day": lambda day: _near_day(of_kinds, day, japan_date(app.clock.now())),
         "full_day": lambda day: of_kinds.date(day, "full_date"),
         "both": lambda day: both_calendars(of_kinds, day),
+        "my_number": MY_NUMBER,
+        "my_number_sheets": MY_NUMBER_SHEETS,
         "trial_by_text": app.rules.two_way,
         "problems": (),
         **values,

@@ -16,7 +16,6 @@ TAKEN = {
     "電話番号": "phone",
     "メールアドレス": "family_email",
     "氏名": "name",
-    "有効期限": "card:mynumber_user_certificate",
 }
 OWN_NUMBERS = {"携帯電話番号": "mobile", "携帯番号": "mobile"}
 
@@ -36,6 +35,22 @@ def test_a_heading_means_the_same_in_any_spelling(heading: str, field: str) -> N
     assert (meaning.use, meaning.field) == (ColumnUse.MAPPED, field)
 
 
+@pytest.mark.parametrize(
+    "heading",
+    [
+        *(one for example in MATCHING if example["canonical"] == "有効期限" for one in example["must_match"]),
+        *(one for example in MATCHING if example["canonical"] == "有効期限" for one in example["alias_should_match"]),
+        "期日", "終了日", "有効期間", "満了", "次回更新日", "expiry", "Expiry Date", "expires", "valid until", "契約満了日", "健康保険証/有効期限",
+        "マイナ保険証期限", "マイナンバー期限", "マイナンバー/有効期限", "個人番号 有効期限", "要介護認定の有効期間", "介護保険証・資格確認書 有効期限",
+        "マイナンバーカード・電子証明書期限",
+    ],
+)  # fmt: skip
+def test_an_end_that_names_no_card_or_more_than_one_is_never_taken_for_one(heading: str) -> None:
+    meaning = HEADINGS.meaning(heading)
+
+    assert (meaning.use, meaning.field, meaning.is_end) == (ColumnUse.UNKNOWN, "", True)
+
+
 @pytest.mark.parametrize("heading", [word for example in MATCHING for word in example.get("must_not_match", [])])
 def test_what_is_nearly_a_heading_is_not_taken_for_it(heading: str) -> None:
     assert HEADINGS.meaning(heading).use is not ColumnUse.MAPPED
@@ -52,6 +67,11 @@ def test_what_is_nearly_a_heading_is_not_taken_for_it(heading: str) -> None:
         ("医療/資格確認書 期限", "card:shikaku_kakuninsho_75plus"),
         ("資格確認書の有効期間満了年月日", "card:shikaku_kakuninsho_75plus"),
         ("介護保険/認定期限", "card:care_certification"),
+        ("介護保険負担割合証の有効期限", "card:care_burden_ratio"),
+        ("介護保険負担限度額認定証 有効期限", "card:care_burden_limit"),
+        ("マイナンバーカードの電子証明書の有効期限", "card:mynumber_user_certificate"),
+        ("署名用電子証明書の満了日", "card:mynumber_signature_certificate"),
+        ("療育手帳 期限", "card:rehabilitation_handbook"),
         ("認定有効期間/終了", "card:care_certification"),
         ("要介護認定/有効期限", "card:care_certification"),
         ("在留カード/有効期限", "card:residence_card"),

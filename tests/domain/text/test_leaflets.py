@@ -110,3 +110,50 @@ def test_a_consent_on_paper_names_the_company_abroad_its_country_the_law_there_a
 
 def test_every_language_with_sheets_of_its_own_is_among_those_that_name_the_company_abroad() -> None:
     assert all("Twilio" in text_of(page("consent", language)) for language in LANGUAGES)
+
+
+def test_the_statement_about_a_photograph_is_printed_empty_and_says_who_signs_and_whom_to_ask_first() -> None:
+    html = page("photo")
+    said = text_of(html)
+
+    assert "母" not in said
+    assert "田中家" not in said
+    assert 'class="frame"' in html
+    for part in ("施設の長", "介護支援専門員", "先に窓口へ", "市区町村や国の書類ではありません"):
+        assert part in said
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_statement_is_for_an_office_and_stands_in_its_language_whoever_prints_it(language: Language) -> None:
+    said = text_of(page("photo", language))
+
+    assert "個人番号カード顔写真証明書" in said
+    assert "介護支援専門員の氏名（署名）" in said
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_sheet_for_the_reception_names_everything_that_spares_the_whole_cost(language: Language) -> None:
+    said = text_of(page("hospital", language))
+
+    for paper in ("資格情報のお知らせ", "マイナポータル", "資格確認書", "被保険者資格申立書"):
+        assert paper in said
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_sheet_about_a_lost_card_says_the_line_that_stops_it_as_the_facts_of_the_card_have_it(
+    language: Language,
+) -> None:
+    line = KINDS["mynumber_card"].stop_line
+
+    said = text_of(page("lost", language, replace(LETTER, stop_line=line)))
+
+    assert line == "0120-95-0178"
+    assert said.count(line) == 1
+    assert "資格確認書" in said
+    assert "特急発行" in said
+
+
+def test_no_words_of_any_language_hold_the_line_itself_so_that_it_reaches_no_message() -> None:
+    line = KINDS["mynumber_card"].stop_line
+
+    assert [language for language in LANGUAGES if line in str(WORDING.of(language).table)] == []

@@ -21,7 +21,7 @@ from reminder.errors import ConflictError, RefusedInputError
 from reminder.planning.planner import plan_due
 from reminder.storage.db.tables import ImportRow
 from reminder.storage.registry import cards, contacts, imports, people
-from tests.homes import EXPECTED, SHEETS, checked, found, rejected, rows_of, saved, start_saving
+from tests.homes import EXPECTED, SHEETS, begun, checked, found, rejected, rows_of, saved, start_saving
 from tests.rules import HEADINGS
 from tests.village import Village
 
@@ -391,3 +391,56 @@ def test_a_file_is_never_written_to_the_folder_for_temporary_files(
     checked(village, (SHEETS / "residents.xlsx").read_bytes())
 
     assert list(folder.iterdir()) == []
+
+
+CARE = "居室,氏名,要介護度,開始日,満了日"
+
+
+def test_an_end_that_names_no_card_is_asked_about_and_nothing_is_checked_before(village: Village) -> None:
+    a_home(village)
+    sheet_import = begun(village, sheet_of("201,ハナ,R9.3.31", "202,キヨ,R9.6.30", head="居室,氏名,有効期限"))
+
+    with village.app.units.writing(village.now) as uow, pytest.raises(RefusedInputError) as refused:
+        service.set_mapping(uow, import_id=sheet_import.id, by_place=sheet_import.mapping.by_place)
+
+    assert (refused.value.code, refused.value.details["columns"]) == ("column_asked", "C 有効期限")
+    assert sheet_import.mapping.by_place == {0: "room", 1: "name"}
+
+
+def test_a_list_of_care_certifications_is_known_by_its_title(village: Village) -> None:
+    a_home(village)
+    rows = ("201,ハナ,要介護3,R6.4.1,R9.3.31", "202,キヨ,要介護1,R6.7.1,R9.6.30")
+    content = "\n".join(["要介護認定 更新管理表,,,,", CARE, *rows]).encode()
+
+    saved(village, checked(village, content))
+
+    assert ends(village, "ハナ") == {"care_certification": "2027-03-31"}
+
+
+def test_what_was_said_of_an_end_is_kept_for_such_a_list_and_asked_again_for_another(village: Village) -> None:
+    a_home(village)
+    care = sheet_of("201,ハナ,要介護3,R6.4.1,R9.3.3", head=CARE)
+    said = {0: "room", 1: "name", 4: "card:care_certification"}
+    checked(village, care, mapping=said)
+
+    again = begun(village, care)
+    other = begun(village, sheet_of("201,ハナ,R9.3.3", head="居室,氏名,有効期限"))
+    same_heading = begun(village, sheet_of("201,ハナ,R9.3.3", head="居室,氏名,満了日"))
+
+    assert (again.mapping.by_place, again.columns[4].why) == (said, "said_before")
+    assert [one.columns[2].asked for one in (other, same_heading)] == ["which_card", "which_card"]
+
+
+def test_an_answer_that_the_days_of_the_next_sheet_contradict_is_asked_for_again(village: Village) -> None:
+    a_home(village)
+    head = "居室,氏名,生年月日,有効期限"
+    days = [("S10.2.3", "R9.2.3"), ("S11.4.5", "R10.4.5"), ("S12.6.7", "R11.6.7"), ("S13.8.9", "R12.8.9")]
+    ended = [f"{n},ハナ{n},{born},{end}" for n, (born, end) in enumerate(days)]
+    certified = [f"{n},ハナ{n},{born},R{9 + n}.3.31" for n, (born, _) in enumerate(days)]
+    said = {0: "room", 1: "name", 3: "card:mynumber_user_certificate"}
+    checked(village, sheet_of(*ended, head=head), mapping=said)
+
+    again = begun(village, sheet_of(*certified, head=head))
+
+    assert (again.columns[3].asked, again.columns[3].guess) == ("values_differ", "card:mynumber_user_certificate")
+    assert begun(village, sheet_of(*ended, head=head)).mapping.by_place == said

@@ -3,6 +3,7 @@
 from reminder.domain.model.access import Scope
 from reminder.domain.model.consent_records import ConsentAct, ConsentWay
 from reminder.domain.model.notices import NoticeKind
+from reminder.domain.model.own_kinds import OwnKindFacts
 from reminder.domain.model.people import Role
 from reminder.domain.parsing.replies import Intent
 from reminder.storage.auth import accounts, calendar_feeds
@@ -10,7 +11,7 @@ from reminder.storage.db.tables import Reminder
 from reminder.storage.maintenance import export
 from reminder.storage.maintenance.export import ExportScope
 from reminder.storage.outbox.queue import MentionDraft
-from reminder.storage.registry import cards, consents
+from reminder.storage.registry import cards, consents, own_kinds
 from reminder.storage.reminders import notices, replies
 from reminder.storage.runtime import activity_log
 from tests.storage.conftest import DAY, END, NOW, TODAY, Rows
@@ -56,6 +57,8 @@ def test_a_group_takes_along_what_belongs_to_it_and_nothing_of_another(rows: Row
     assert [row["contact_id"] for row in export.assignments(rows.tx, [card])[card]] == [phone]
     rows.life(card)
     rows.whereabouts(person)
+    rows.counted_end(group, card)
+    assert [row["outcome"] for row in export.counted_ends(rows.tx, [card])[card]] == ["unknown"]
     assert [row["state"] for row in export.person_lives(rows.tx, [person])[person]] == ["paused"]
     assert [row["state"] for row in export.card_lives(rows.tx, [card])[card]] == ["open"]
     (reminder,) = rows.column(Reminder.id)

@@ -31,7 +31,8 @@ def holding(rows: Rows, now: timedelta = timedelta(0)) -> set[str]:
 @pytest.fixture
 def idle(rows: Rows) -> Rows:
     """What is done once a day or once a week has been done."""
-    for name in (heartbeats.VERIFICATION, heartbeats.RETENTION, heartbeats.DIGEST, heartbeats.BALANCE):
+    once = (heartbeats.VERIFICATION, heartbeats.RETENTION, heartbeats.DIGEST, heartbeats.BALANCE, heartbeats.EFFECT)
+    for name in once:
         heartbeats.record(rows.tx, name, NOW)
     service_state.replace(rows.tx, work_conditions.WORDS_CHECKED, outgoing.version())
     assert holding(rows) == set()
@@ -143,9 +144,9 @@ def test_what_has_a_moment_is_not_due_before_it(idle: Rows, happens: Callable[[R
     ("later", "names"),
     [
         (16 * HOUR - timedelta(seconds=1), set()),  # 23:59:59 of the same day in Japan
-        (16 * HOUR, {"retention_due"}),
-        (6 * DAY - 8 * HOUR - timedelta(seconds=1), {"retention_due"}),  # Sunday, 23:59:59
-        (6 * DAY - 8 * HOUR, {"retention_due", "verification_due", "digest_missing", "balance_unsent"}),
+        (16 * HOUR, {"retention_due", "effect_due"}),
+        (6 * DAY - 8 * HOUR - timedelta(seconds=1), {"retention_due", "effect_due"}),  # Sunday, 23:59:59
+        (6 * DAY - 8 * HOUR, {"retention_due", "effect_due", "verification_due", "digest_missing", "balance_unsent"}),
     ],
 )
 def test_what_is_done_once_a_day_or_a_week_is_due_from_the_first_moment_of_the_next_in_japan(
@@ -155,7 +156,14 @@ def test_what_is_done_once_a_day_or_a_week_is_due_from_the_first_moment_of_the_n
 
 
 def test_what_was_never_done_is_due(rows: Rows) -> None:
-    assert holding(rows) == {"verification_due", "retention_due", "digest_missing", "balance_unsent", "words_unchecked"}
+    once = {"verification_due", "retention_due", "effect_due", "digest_missing", "balance_unsent", "words_unchecked"}
+    assert holding(rows) == once
+
+
+def test_what_a_clock_that_was_ahead_has_counted_does_not_keep_the_next_day_from_being_counted(idle: Rows) -> None:
+    heartbeats.record(idle.tx, heartbeats.EFFECT, NOW + 40 * DAY)
+
+    assert holding(idle) == {"effect_due"}
 
 
 def test_an_evening_is_counted_once_its_hour_has_come_and_never_before_the_first_promise(idle: Rows) -> None:
