@@ -108,7 +108,7 @@ def _checked(wanted: OwnKindDraft) -> tuple[str, OwnKindFacts]:
     }
     for field, (value, least, most) in bounds.items():
         if value is not None and not least <= value <= most:
-            raise RefusedInputError("days_out_of_range", field=field, least=least, most=most)
+            raise RefusedInputError("days_out_of_range", field=field, first=least, last=most)
     if wanted.place == RenewalPlace.ARRIVES and (wanted.opens_days is not None or wanted.lead_days):
         raise RefusedInputError("own_kind_arrives", field="place")
     days = checked_days(wanted.own_days)

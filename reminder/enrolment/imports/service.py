@@ -126,7 +126,7 @@ def _keep_rows(units: UnitsOfWork, now: datetime, import_id: int, found: Iterato
 
 
 def _with_own_kinds(columns: Sequence[ImportColumn], own: Sequence[OwnKindView]) -> list[ImportColumn]:
-    """Return the columns with those taken for the group's own kinds whose headings name one: 会員証の期限 is that of 会員証."""
+    """Return the columns with those taken for the group's own kinds whose headings name one."""
     names = {fold(kind.name): CARD + kind.public_name for kind in own}
     found: list[ImportColumn] = []
     for column in columns:

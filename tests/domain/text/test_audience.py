@@ -14,7 +14,7 @@ from reminder.domain.model.people import Audience, ChannelName, Language, Mode
 from reminder.domain.rules import schedule
 from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
 from reminder.domain.rules.steps import StepText, text_at
-from reminder.domain.text.catalog import Catalogs
+from reminder.domain.text.catalog import Catalogs, KindWords
 from reminder.domain.text.composer import Composer
 from reminder.domain.text.leaflets import LeafletCard, LeafletContents, render_sheet
 from reminder.domain.text.model import Reader, ReminderContent
@@ -64,7 +64,11 @@ def marked_catalogs(language: Language) -> Catalogs:
     advice = {name: marked(text, f"email.text.{name}") for name, text in words.section("email.text").items()}
     email = {**words.table["email"], "text": advice}  # type: ignore[dict-item]
     return Catalogs(
-        {language: replace(words, texts=texts, kinds=said, table={**words.table, "email": email, "readings": []})},
+        {
+            language: replace(
+                words, texts=texts, kinds=KindWords(said), table={**words.table, "email": email, "readings": []}
+            )
+        },
         KINDS,
     )
 
