@@ -216,7 +216,8 @@ def _rules_in(folder: Path) -> Rulebook:
     refuse_dangling_names(kinds, schedules)
     files = sorted(path for path in (folder / "wording").glob("*.toml") if path.name != "lint.toml")
     tables = {Language(path.stem): read_table(path) for path in files}
-    wording = catalog.read_wording(tables, kinds)
+    audience = catalog.read_audience_of(read_table(folder / "audience.toml"))
+    wording = catalog.read_wording(tables, kinds, audience)
     refuse_missing_texts(schedules, wording)
     refuse_unnamed_presets(schedules, wording)
     return Rulebook(

@@ -10,7 +10,7 @@ from reminder.domain.rules.quotas import read_quotas
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.rules.steps import StepText
 from reminder.domain.text.card_pictures import read_pictures
-from reminder.domain.text.catalog import read_wording
+from reminder.domain.text.catalog import read_audience_of, read_wording
 from reminder.domain.text.composer import Composer
 from reminder.settings import read_table
 
@@ -22,7 +22,8 @@ TABLES = {
 }
 LANGUAGES = tuple(TABLES)
 KINDS = Kinds(read_kinds(read_table(CONFIG / "cards.toml")))
-WORDING = read_wording(TABLES, KINDS)
+AUDIENCE = read_audience_of(read_table(CONFIG / "audience.toml"))
+WORDING = read_wording(TABLES, KINDS, AUDIENCE)
 COMPOSER = Composer(WORDING)
 SCHEDULES = read_schedules(read_table(CONFIG / "schedules.toml"))
 STEPS = tuple(rule.name for rule in SCHEDULES.steps)

@@ -15,6 +15,7 @@ def add_to(app: typer.Typer) -> None:
     database.command("roles")(roles)
     database.command("close")(close)
     database.command("reopen")(reopen)
+    database.command("only-copy")(only_copy)
     app.add_typer(database, name="database")
 
 
@@ -90,3 +91,25 @@ def reopen(as_json: bool = AsJson) -> None:
         with app.writing() as uow:
             activity_log.write(uow.tx, "database_reopened", uow.now)
     print_answer({"closed_at": was.at, "to": was.to}, as_json=as_json, plain=f"open again; it was closed for: {was.to}")
+
+
+def only_copy(as_json: bool = AsJson) -> None:
+    """Say that another copy of this installation, which was noticed, is stopped: this one is the only one again.
+
+    What the other may have sent is asked about before anything is sent.
+
+    Example: reminder database only-copy
+    """
+    from reminder.cli.app_context import opened_app
+    from reminder.storage.maintenance import moving
+    from reminder.storage.runtime import activity_log
+
+    with opened_app() as app, app.writing() as uow:
+        was = moving.settle_other_copy(uow.tx, uow.now)
+        if was is not None:
+            activity_log.write(uow.tx, "other_copy_gone", uow.now)
+    if was is None:
+        print_answer({"noticed_at": None}, as_json=as_json, plain="no other copy was noticed: nothing to do")
+        return
+    plain = "this is the only copy; what the other may have sent is asked about"
+    print_answer({"noticed_at": was.since}, as_json=as_json, plain=plain)

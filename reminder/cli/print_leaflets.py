@@ -62,7 +62,7 @@ def _print_sheet(sheet: str, person: int, card: int | None, out: Path | None, *,
         if whose is None:
             raise NotFoundError(field="person")
         group = groups.find(uow.tx, whose.group_id)
-        chosen = () if group is None else leaflet_cards(group_status(uow, group, [person])[0], card)
+        chosen = () if group is None else leaflet_cards(uow.rules, group_status(uow, group, [person])[0], card)
         if group is None or (sheet in ("letter", "fridge") and not chosen):
             raise NotFoundError(field="card")
         words = uow.rules.wording.of(whose.language)

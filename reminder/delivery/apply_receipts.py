@@ -9,15 +9,16 @@ from reminder.delivery import reschedule
 from reminder.domain.model.channels import Fault
 from reminder.domain.model.messages import CHANNEL_PAUSE, COMPLETED, ENDS, MessageState
 from reminder.domain.model.people import ChannelName, StoppedBy
+from reminder.domain.rules.other_copy import HandOvers, was_handed_over_elsewhere
 from reminder.domain.rules.promise_checks import unheard
 from reminder.storage.db.session import Database, Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.outbox import queries, queue, receipts
+from reminder.storage.outbox import other_copies, queries, queue, receipts
 from reminder.storage.outbox.queries import NamedMessage
 from reminder.storage.outbox.receipts import WaitingReceipt
 from reminder.storage.registry import contacts
 from reminder.storage.reminders import notices, open_questions
-from reminder.storage.runtime import heartbeats, set_aside
+from reminder.storage.runtime import copy_notice, heartbeats, set_aside
 from reminder.storage.runtime.set_aside import Queue
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def keep_from_twilio(
     """
     message_id = None
     if reference and not (reference.isascii() and reference.isdigit()):
-        named = queries.referred(uow.tx, uow.keys, reference)
+        named = other_copies.referred(uow.tx, uow.keys, reference)
         if named is None or named.channel not in _TWILIO:
             return False
         message_id = named.id
@@ -75,6 +76,14 @@ def apply_waiting(database: Database, now: datetime) -> int:
 
     queue_ = Queue[Tx](set_aside.RECEIPTS, receipts.first_waiting, lambda tx, most: _apply_some(tx, most, now), drop)
     return set_aside.work_off(queue_, database.writing, AT_ONCE)
+
+
+def explain_strays(database: Database, now: datetime) -> int:
+    """Explain the names that are ours and name nothing here, and return their number."""
+    with database.writing() as tx:
+        if other_copies.explain_stray(tx, now):
+            log.error("a receipt names a message that only another copy of this installation can have made")
+    return 1
 
 
 def _apply_some(tx: Tx, most: int, now: datetime) -> int:
@@ -103,6 +112,7 @@ class _Named:
 
     def __init__(self, tx: Tx, rows: Sequence[NamedMessage], now: datetime) -> None:
         self._tx, self._now = tx, now
+        self._explained = other_copies.explained(tx)
         self._by_id = {row.id: row for row in rows}
         self._holder = {row.provider_id: row for row in rows if row.provider_id}
         self.exchanged: set[str] = set()
@@ -120,6 +130,8 @@ class _Named:
         named = self._by_id.get(receipt.message_id)
         if named is None:
             return None
+        if holder is None and named.channel in _TWILIO:
+            self._look_for_other_copy(named, receipt.provider_id)
         if named.provider_id is not None and not named.is_matched:
             if holder is None:
                 # It was taken under two ids: a restored database may not know that it was sent again.
@@ -135,6 +147,21 @@ class _Named:
                 self._holder[others] = replace(holder, provider_id=others)
         self._holder[receipt.provider_id] = named
         return named
+
+    def _look_for_other_copy(self, named: NamedMessage, provider_id: str) -> None:
+        """Notice another copy that has handed a message over under an id that nobody here knows."""
+        assert named.created_at is not None  # read from its row
+        known = HandOvers(
+            named.created_at,
+            named.handed_at,
+            named.attempts,
+            named.provider_id,
+            named.is_matched,
+            named.possibly_double,
+        )
+        if was_handed_over_elsewhere(known, provider_id, explained=self._explained):
+            log.error("message %s was handed over by another copy of this installation", named.id)
+            copy_notice.notice(self._tx, self._now)
 
     def _take_back(self, messages: Sequence[NamedMessage]) -> bool:
         """Take their ids back from all of these messages, or from none; return whether that was possible."""

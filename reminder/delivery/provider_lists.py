@@ -13,10 +13,11 @@ from reminder.clock import Clock
 from reminder.domain.model.messages import ENDS, Channel
 from reminder.domain.model.people import ChannelName
 from reminder.domain.model.provider_history import HistoryPage, ListedText, ProviderHistory
+from reminder.domain.rules.other_copy import COMPARED_FOR, is_told_twice
 from reminder.errors import ChannelError
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
-from reminder.storage.outbox import receipts
-from reminder.storage.runtime import provider_fetches, request_rates
+from reminder.storage.outbox import other_copies, receipts
+from reminder.storage.runtime import copy_notice, heartbeats, provider_fetches, request_rates
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,10 @@ AT_FIRST = timedelta(days=1)
 MOST = timedelta(days=7)
 # So many pages in a row; the next run goes on.
 PAGES_A_RUN = 20
+# So many texts of a page that nobody here knows are compared with ours: another program may send by the same account.
+MOST_COMPARED = 50
+# How far a provider's clock may be from ours.
+CLOCK_SLACK = timedelta(seconds=120)
 # One worker reads a list at a time; if it dies, another one after this time.
 CLAIMED_FOR = timedelta(minutes=5)
 
@@ -106,6 +111,7 @@ def _read(
                 provider_fetches.fail(uow.tx, name, failed.reason, uow.now)
             return Fetched(name, new_receipts, new_texts, is_all=False, failure=failed.reason)
         with units.writing(clock.now()) as uow:
+            _look_for_other_copy(uow, name, found)
             ends = [fate for fate in found.fates if fate.status in ENDS]
             new_receipts += receipts.keep_fetched(uow.tx, name, ends, uow.now)
             # The oldest first, as they would have come.
@@ -121,3 +127,23 @@ def _read(
             return Fetched(name, new_receipts, new_texts)
         page = found.following
     return Fetched(name, new_receipts, new_texts, is_all=False)
+
+
+def _look_for_other_copy(uow: UnitOfWork, name: ChannelName, found: HistoryPage) -> None:
+    """Notice another copy that has sent a text of ours once more, under an id that nobody here knows.
+
+    What a restore explains, what was sent before the last erasure, and what is old proves nothing.
+    """
+    erased_at = heartbeats.last(uow.tx, heartbeats.ERASED)
+    explained = (other_copies.explained(uow.tx), uow.now - COMPARED_FOR, *([erased_at] if erased_at else []))
+    since = max(explained)
+    said = {
+        one.provider_id: one.said for one in found.fates if one.said is not None and one.said.at - CLOCK_SLACK > since
+    }
+    for provider_id in sorted(other_copies.strange_ids(uow.tx, name, said))[:MOST_COMPARED]:
+        words = said[provider_id]
+        ours = other_copies.alike(uow.tx, uow.keys, name, address=words.address, text=words.text, at=words.at)
+        if is_told_twice(ours):
+            log.error("a text of ours was sent once more by another copy of this installation")
+            copy_notice.notice(uow.tx, uow.now)
+            return

@@ -11,7 +11,7 @@ from reminder.domain.parsing.bounces import Bounce
 from reminder.storage.auth.signed_links import BOUNCE
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.maintenance import counters
-from reminder.storage.outbox import queries, receipts
+from reminder.storage.outbox import other_copies, queries, receipts
 from reminder.storage.outbox.queries import ReferredMessage
 
 
@@ -42,9 +42,9 @@ def _proved(uow: UnitOfWork, bounce: Bounce) -> ReferredMessage | None:
     None where a return path is not ours, or where it names two messages. Servers may put a Message-ID of their own in
     the place of ours, but not that of another mail of ours.
     """
-    by_path = [queries.referred(uow.tx, uow.keys, one) for one in bounce.paths]
+    by_path = [other_copies.referred(uow.tx, uow.keys, one) for one in bounce.paths]
     by_path += [_of_before(uow, *one) for one in bounce.old_paths]
-    returned = [queries.referred(uow.tx, uow.keys, one) for one in bounce.mail_ids]
+    returned = [other_copies.referred(uow.tx, uow.keys, one) for one in bounce.mail_ids]
     named = by_path + [one for one in returned if one is not None]
     return named[0] if named and all(one == named[0] for one in named) else None
 

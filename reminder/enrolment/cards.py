@@ -4,7 +4,7 @@ A birth date is used for the calculation and dropped.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache, partial
@@ -37,7 +37,7 @@ from reminder.guard.text import clean_label
 from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
-from reminder.storage.registry import card_lives, cards, contacts, groups, own_kinds, people, quotas
+from reminder.storage.registry import card_lives, cards, contacts, groups, own_kinds, people, person_lives, quotas
 from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.own_kinds import OwnKindView
@@ -133,6 +133,7 @@ def add_cards_of_people(
     persons = people.by_id(uow.tx, wanted)
     if len(persons) < len(wanted):
         raise NotFoundError(field="person")
+    refuse_gone(uow.tx, wanted)
     adding = Counter[int]()
     for person_id, some in wanted.items():
         adding[persons[person_id].group_id] += len(some)
@@ -153,6 +154,12 @@ def add_cards_of_people(
         ]
         activity_log.write_all(uow.tx, uow.now, [{**entry, "member_id": by} for entry in entries])
     return added
+
+
+def refuse_gone(tx: Tx, person_ids: Collection[int]) -> None:
+    """Raise ConflictError if one of them has moved out or died: nothing is told about them any more."""
+    if any(life.state.has_gone for life in person_lives.of_people(tx, person_ids).values()):
+        raise ConflictError("person_has_gone", field="person")
 
 
 class _CardBatch:
@@ -237,6 +244,7 @@ class CardDraft:
 def draft(uow: UnitOfWork, *, person_id: int, wanted: NewCard, confirmed: bool = False) -> CardDraft:
     """Return what add_card would take. Raise as it does."""
     person = _person(uow.tx, person_id)
+    refuse_gone(uow.tx, [person_id])
     own = _own_kinds(uow, person.group_id, {person_id: [wanted]})
     found = _check(uow, cards.current_of_person(uow.tx, person_id), own, wanted, confirmed=confirmed)
     offers = _offers(uow, person, found.kind, found.dated, found.ends)

@@ -71,6 +71,7 @@ class PlannedReminder:
             bound=self.is_bound,
             on=on,
             until=self._until,
+            begin_by=self.dates.begin_on(on),
         )
 
     @property

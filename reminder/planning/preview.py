@@ -110,6 +110,7 @@ def _told(card: PreviewedCard, says: StepText, dates: CardDates, on: date) -> Re
         label=card.label,
         bound=card.bound,
         on=on,
+        begin_by=dates.begin_on(on),
     )
 
 

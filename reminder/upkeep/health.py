@@ -28,7 +28,7 @@ from reminder.storage.outbox.monitoring import OpenMessages
 from reminder.storage.registry import cards, groups
 from reminder.storage.registry.cards import DueCard
 from reminder.storage.reminders.card_plan import plan_of
-from reminder.storage.runtime import activity_log, breakers, canaries, heartbeats, service_state, set_aside
+from reminder.storage.runtime import activity_log, breakers, canaries, copy_notice, heartbeats, service_state, set_aside
 from reminder.upkeep import clock_step, request_floods
 
 # Several missed passes in a row; a restart or a slow pass is shorter.
@@ -162,6 +162,7 @@ def assess(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> He
                     *_storing(uow.tx, units.database),
                     *_troubles(uow.tx, uow.rules, now, last_pass, keeps_time=keeps_time),
                     *_activity(uow),
+                    *_other_copy(uow.tx),
                 ),
                 concerns=tuple(_concerns(uow.tx, uow.rules, now)),
                 last_pass=last_pass,
@@ -222,6 +223,13 @@ def _troubles(
         yield Trouble(code, since=pause.since, name=pause.channel, reason=pause.reason)
     for one in failing:
         yield Trouble(f"{FAILING}_{one.channel}", since=one.failing_since, name=one.channel, reason=one.reason)
+
+
+def _other_copy(tx: Tx) -> Iterator[Trouble]:
+    """Find another copy of this installation that is at work."""
+    other = copy_notice.noticed(tx)
+    if other is not None:
+        yield Trouble("other_copy", since=other.since)
 
 
 def _canaries(tx: Tx, rules: Rulebook, now: datetime) -> Iterator[Trouble]:

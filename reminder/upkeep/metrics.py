@@ -7,13 +7,15 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Proce
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from reminder.domain.model.end_outcomes import EndOutcome
 from reminder.domain.rules import hours
+from reminder.domain.rules.effect import By, EffectRow, EndCount, last_year, table_of
 from reminder.domain.rules.evening_balance import DayBalance, Fate
 from reminder.errors import DatabaseNotReadyError
 from reminder.storage.db.row_security import Access, AccessScope
 from reminder.storage.db.unit_of_work import UnitsOfWork
 from reminder.storage.maintenance import audit, counters
-from reminder.storage.reminders import daily_balances
+from reminder.storage.reminders import counted_ends, daily_balances
 from reminder.upkeep.health import Health, assess
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -25,15 +27,18 @@ def exposition(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -
     counted: Mapping[str, int] = {}
     cards_due = 0
     balances: Sequence[DayBalance] = ()
+    ends: Sequence[EndCount] = ()
     try:
         with units.acting_for(Access(scope=AccessScope.MONITORING)).reading(now) as uow:
             counted = counters.all_of(uow.tx)
             cards_due = len(audit.cards_due(uow.tx, uow.today, audit.AT_MOST))
             balances = daily_balances.latest(uow.tx)
+            ends = counted_ends.counts(uow.tx, *last_year(now))
     except DatabaseNotReadyError:
         pass  # the audit has reported it
     registry = CollectorRegistry()
-    registry.register(_Moment([*_gauges(found, cards_due, now), *_balance(balances), *_since_the_beginning(counted)]))
+    shown = (*_balance(balances), *_effect(ends), *_since_the_beginning(counted))
+    registry.register(_Moment([*_gauges(found, cards_due, now), *shown]))
     ProcessCollector(registry=registry)
     return generate_latest(registry)
 
@@ -125,6 +130,40 @@ def _balance(balances: Sequence[DayBalance]) -> Iterator[Metric]:
     if balances:
         day = hours.instant(balances[0].day, time(0)).timestamp()
         yield GaugeMetricFamily("kigen_balance_day_seconds", "When the day that was counted last began, in UTC", day)
+
+
+# The rows that are too few together, under one name.
+_FEWER = "fewer"
+
+
+def _effect(counts: Sequence[EndCount]) -> Iterator[Metric]:
+    ends = GaugeMetricFamily(
+        "kigen_effect_ends",
+        "End dates of the last twelve months that have passed, by what became of them; fewer: kinds of few ends",
+        labels=["kind", "outcome"],
+    )
+    share = GaugeMetricFamily(
+        "kigen_effect_in_time_ratio",
+        "The share of those still needed that was renewed in time, with its 95 % limits",
+        labels=["limit"],
+    )
+    table = table_of(counts, By.KIND)
+    if table.total is not None:
+        shown = list(table.rows)
+        if table.hidden:
+            rest = {
+                outcome: table.total.count(outcome) - sum(row.count(outcome) for row in table.rows)
+                for outcome in EndOutcome
+            }
+            shown.append(EffectRow(_FEWER, rest))
+        for row in shown:
+            for outcome in EndOutcome:
+                ends.add_metric([row.name, outcome], row.count(outcome))
+        in_time = table.total.in_time
+        for limit, value in (("share", in_time.share), ("low", in_time.low), ("high", in_time.high)):
+            share.add_metric([limit], value)
+    yield ends
+    yield share
 
 
 def _since_the_beginning(counted: Mapping[str, int]) -> Iterator[Metric]:

@@ -48,6 +48,7 @@ from reminder.web.pages import (
     people,
     privacy,
     public,
+    renewals,
     settings,
     sign_in,
 )
@@ -113,7 +114,7 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.state.sheet_bodies = SheetBodies()
     web.include_router(webhooks.router)
     web.include_router(public.public)
-    at_home = (dashboard, organisation, monthly_plan, city_visits, letters, import_pages)
+    at_home = (dashboard, organisation, renewals, monthly_plan, city_visits, letters, import_pages)
     for module in (sign_in, confirm, privacy, *at_home, people, contacts, print_pages, cards, settings, own_kinds):
         web.include_router(module.router)
     web.include_router(api.router)

@@ -201,6 +201,11 @@ JOBS = (
         when(work_conditions.RECEIPT_WAITS, after=("tried_again",)),
         lambda app, now: apply_receipts.apply_waiting(app.database, now),
     ),
+    Job(
+        "strays_explained",
+        when(work_conditions.STRAY_REFERENCE),
+        lambda app, now: apply_receipts.explain_strays(app.database, now),
+    ),
     Job("reconciled", when(work_conditions.LEASE_EXPIRED), _reconcile),
     Job(
         "weeks_begun",

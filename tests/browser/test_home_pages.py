@@ -13,6 +13,7 @@ from tests.browser.axe import assert_accessible
 from tests.browser.site import Site
 from tests.browser.test_family import sign_in
 from tests.browser.visit import HEAVIEST, Watch
+from tests.web.pages.test_renewals import BEFORE, UNKNOWN, counted
 
 OFFICE = "office@example.jp"
 CERTIFICATE, CARE = "mynumber_user_certificate", "care_certification"
@@ -64,7 +65,7 @@ def test_a_home_s_own_pages_are_accessible_light_and_whole_at_any_size(chain: Si
     page.goto(f"{chain.url}/months")
     page.get_by_role("button", name="手続きが済んだ").click()
     expect(page.get_by_text("印を付けてください").first).to_be_visible()
-    for path in ("/homes", "/undelivered", "/settings/activity", "/settings/group", "/settings/members"):
+    for path in ("/homes", "/renewals", "/undelivered", "/settings/activity", "/settings/group", "/settings/members"):
         page.goto(chain.url + path)
         looked_at(page, watch, path.replace("/", "-"))
 
@@ -88,3 +89,21 @@ def test_what_a_sheet_would_change_is_shown_to_everybody(chain: Site, page: Page
 
     expect(page.get_by_text("2031年12月5日")).to_be_visible()
     looked_at(page, watch, "sheet-changed")
+
+
+@pytest.mark.parametrize("by", ["kind", "step"])
+def test_what_became_of_end_dates_is_a_picture_with_words_and_a_table(
+    chain: Site, page: Page, watch: Watch, by: str
+) -> None:
+    ends = [(CERTIFICATE, f"d{days}", outcome) for days in (7, 30, 60) for outcome in [BEFORE] * 9 + [UNKNOWN] * 3]
+    counted(chain.village, 2, *ends, *[(CARE, "post", UNKNOWN)] * 11)
+    sign_in(chain, page, OFFICE)
+    page.goto(f"{chain.url}/homes")
+    page.get_by_role("button", name="東の里を開く").click()
+    page.get_by_role("link", name="更新の結果").click()
+    page.get_by_role("combobox").select_option(by)
+    page.get_by_role("button", name="しぼって見る").click()
+
+    expect(page.get_by_role("img", name="期限までに更新した割合の図")).to_be_visible()
+    expect(page.get_by_role("rowheader")).to_have_count({"kind": 2, "step": 4}[by])
+    looked_at(page, watch, f"renewals-{by}")

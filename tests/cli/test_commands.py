@@ -312,7 +312,7 @@ def test_a_pass_tells_what_is_due_and_the_lists_say_so(family: Terminal) -> None
     report = json.loads(done.out)
     assert (report["planned"], report["sent"]) == (2, 2)
     assert list(report) == [
-        "clock_mended", "tried_again", "receipts", "reconciled", "weeks_begun", "answered", "arrivals_asked", "promises", "planned", "escalated",
+        "clock_mended", "tried_again", "receipts", "strays_explained", "reconciled", "weeks_begun", "answered", "arrivals_asked", "promises", "planned", "escalated",
         "sender_changed", "verified",
         "words_checked", "failures_reported", "notified", "limits_told", "digests", "canaries", "balanced", "balance_mailed", "effect_counted", "deleted", "sent", "sheets",
     ]  # fmt: skip

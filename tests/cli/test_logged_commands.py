@@ -41,6 +41,14 @@ def closed(family: Terminal) -> None:
     family.answer("database", "close", "--to", "elsewhere")
 
 
+def another_copy(family: Terminal) -> None:
+    from reminder.cli.app_context import opened_app
+    from reminder.storage.runtime import copy_notice
+
+    with opened_app() as app, app.writing() as uow:
+        copy_notice.notice(uow.tx, uow.now)
+
+
 def suspended(family: Terminal) -> None:
     family.answer("group", "suspend", "1", "--why", "問い合わせ中")
 
@@ -108,6 +116,7 @@ LOGS: dict[str, tuple[list[str], Prepare, str]] = {
     "enrol": (["sheet.csv", "--group", "2"], home_with_sheet, "sheet_saved"),
     "channel resume": (["sms"], nothing, "channel_resumed"),
     "database close": (["--to", "elsewhere"], nothing, "database_closed"),
+    "database only-copy": ([], another_copy, "other_copy_gone"),
     "database reopen": ([], closed, "database_reopened"),
     "keys abandon": ([], with_lost_key, "key_abandoned"),
     "keys rotate": ([], nothing, "keys_rotated"),

@@ -88,6 +88,7 @@ NEEDS_KEYS = {
     "backup": ["--out", "kigen.backup"],
     "database close": ["--to", "elsewhere"],
     "database reopen": [],
+    "database only-copy": [],
     "keys new": ["--keep"],
     "keys rotate": [],
 }

@@ -8,6 +8,7 @@ from reminder.domain.model.people import ChannelName, GroupKind, Mode
 from reminder.enrolment import person_acts
 from reminder.enrolment.person_acts import PersonAct
 from reminder.errors import ConflictError
+from tests.homes import checked, rows_of, saved
 from tests.journeys.test_nothing_to_do import digest
 from tests.village import CARD, Village
 from tests.web.browsing import Browser
@@ -115,3 +116,65 @@ def test_a_program_records_the_same(home: Village) -> None:
     assert (died["state"], died["until"]) == ("died", None)
     assert (again.status, again.json["code"]) == (409, "person_not_there")
     assert api.get("/people/1/life").json == died
+
+
+@pytest.mark.parametrize("what", [PersonAct.DIED, PersonAct.MOVE_OUT])
+def test_no_card_is_registered_for_who_has_gone_by_program_or_page(home: Village, what: PersonAct) -> None:
+    act(home, what)
+    api = program(home, token_of(home, 1))
+    office = Browser(home)
+    office.sign_in(OFFICE)
+
+    refused = api.post("/people/1/cards", {"kind": "passport", "expires": "2028-01-20"})
+
+    assert (refused.status, refused.json["code"]) == (409, "person_has_gone")
+    office.get("/people/1/cards/new?kind=passport")
+    form = next(one for one in office.forms if one.action.startswith("/people/1/cards/"))
+    shown = office.submit(form.action, kind="passport", expires_year="2028-01-20")
+    assert (shown.status, "登録できません" in shown.text) == (422, True)
+    assert home.texts_to("ハナさん") == []
+
+
+def test_a_sheet_with_somebody_who_has_died_refuses_their_row_saves_the_others_and_nobody_is_told_of_the_dead(
+    home: Village,
+) -> None:
+    act(home, PersonAct.DIED)
+    sheet = "氏名,部屋,マイナンバーカードの期限\nハナさん,201,2027-03-20\nトミさん,305,2027-04-20\n"
+
+    read = checked(home, sheet.encode())
+    saved(home, read, yes=True)
+
+    first, second = (row.findings for row in rows_of(home, read).values())
+    assert [finding.code for finding in first] == ["person_has_gone"]
+    assert "person_has_gone" not in [finding.code for finding in second]
+    assert home.card_of(1).retired_at is not None
+    home.run_until("2028-06-01 00:00")
+    assert not home.texts_to("ハナさん")
+    assert not home.reminders_to("息子")
+
+
+def test_a_page_lists_who_is_not_here_with_the_way_back(home: Village) -> None:
+    office = Browser(home)
+    office.sign_in(OFFICE)
+    assert 'href="/away"' in office.get("/").text
+    assert "ハナさん" not in office.get("/away").text
+
+    act(home, PersonAct.DIED)
+
+    page = office.get("/away").text
+    assert 'href="/people/1/life"' in page
+    assert "亡くなられました" in page
+    assert "トミさん" not in page
+    act(home, PersonAct.STEP_BACK)
+    assert "ハナさん" not in office.get("/away").text
+
+
+def test_who_is_back_from_a_pause_is_not_listed_any_more(home: Village) -> None:
+    act(home, PersonAct.PAUSE, until=date(2026, 12, 3))
+    office = Browser(home)
+    office.sign_in(OFFICE)
+    assert "ハナさん" in office.get("/away").text
+
+    home.run_until("2026-12-04 09:00")
+
+    assert "ハナさん" not in office.get("/away").text

@@ -55,7 +55,7 @@ def in_every_list(village: Village, on: date, month: date | None = None) -> dict
             "digest": "201" in digest(village, f"{on}"),
             "letters": any(matter.kind == CARD for one in letters for matter in one.matters),
             "home page": rows[0].cards[0].next.is_now,
-            "fridge sheet": [card.kind for card in leaflet_cards(rows[0], None)] == [CARD],
+            "fridge sheet": [card.kind for card in leaflet_cards(uow.rules, rows[0], None)] == [CARD],
             "visits": [visit.expires_on for visit in visits(uow.rules, rows, on.replace(day=1))] != [],
             "calendar": "手続きを始める最後の日" in calendar.replace("\r\n ", ""),
         }

@@ -429,6 +429,9 @@ class Watcher(logging.Handler):
             ((left,),) = self.world.storage.rows(query)
             if left:
                 self.wrong("dropped", f"{left} {what} are not worked on")
+        # One installation runs here, whatever is restored, erased or lost: the other copy would be a false alarm.
+        if self.world.storage.rows("SELECT value FROM service_state WHERE name = 'other_copy'"):
+            self.wrong("false alarm", "another copy of the installation is said to be at work")
         ((acted_on,),) = self.world.storage.rows("SELECT count(*) FROM replies")
         # Those that were not reported are fetched from the provider's list.
         said = len(self._pressed) + sum(one.is_inbound for one in self.world.twilio.texts)

@@ -312,7 +312,7 @@ def test_every_trouble_has_a_sentence_in_every_language_of_the_operator(family: 
     codes |= {"request_flood", "row_security_off", "promises_open", "people_not_told", "receipts_silent"}
     codes |= {"activity_log_changed", "rows_unsealed", "pass_in_future", "clock_stepped"}
     codes |= {f"channel_failing_{channel}" for channel in registered()}
-    codes |= {"canary_missing_sms", "canary_missing_email"}
+    codes |= {"canary_missing_sms", "canary_missing_email", "other_copy"}
     for language in ("ja", "en", "ja-easy"):
         sentences = family.app.rules.wording.of(language).section("trouble")
         said = {code: Trouble(code, 7).said(sentences) for code in codes}

@@ -138,7 +138,11 @@ class Lent:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The operator's pages about all groups are only there where `reminder serve` runs, on SQLite.
-        app = self.app if scope["path"] in ("/overview", "/outbox", "/balance") else web_role.app_of_web(self.app)
+        app = (
+            self.app
+            if scope["path"] in ("/overview", "/outbox", "/balance", "/effect")
+            else web_role.app_of_web(self.app)
+        )
         self.web.state.app, self.web.state.pages, self.web.state.rates = app, read_pages(), self.rates
         self.web.state.refused_requests, self.web.state.sheet_bodies = self.refused_requests, self.sheet_bodies
         await self.web(scope, receive, send)

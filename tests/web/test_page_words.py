@@ -17,6 +17,7 @@ from reminder.domain.rules.next_step import NextAct
 from reminder.errors import SettingsError
 from reminder.settings import config_dir
 from reminder.storage.auth.signed_links import AGREE, ASSIGN, STOP, VERIFY
+from reminder.web.support.effect_tables import NAMED_STEPS, OF_A_GROUP
 from reminder.web.support.page_catalog import read_pages
 from tests.domain.text.test_furigana import bare
 
@@ -41,6 +42,7 @@ BUILT = {
     "life_state": list(CardState),
     "person_state": list(PersonState),
     "end_reason": list(EndReason),
+    "renewals": [*(f"by_{one}" for one in OF_A_GROUP), *(f"step_{one}" for one in (*NAMED_STEPS, *"dag"))],
 }
 
 

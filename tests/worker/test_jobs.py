@@ -71,6 +71,7 @@ def test_a_pass_with_nothing_to_do_asks_the_database_once_and_writes_once(villag
     [
         (work_conditions.PASS_IN_FUTURE, {"clock_mended"}),
         (work_conditions.RECEIPT_WAITS, {"receipts"}),
+        (work_conditions.STRAY_REFERENCE, {"strays_explained"}),
         (work_conditions.LEASE_EXPIRED, {"reconciled"}),
         (work_conditions.VERIFICATION_DUE, {"weeks_begun"}),
         (work_conditions.REPLY_WAITS, {"answered"}),

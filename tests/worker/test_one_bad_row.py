@@ -284,6 +284,7 @@ QUEUES_OF_JOBS: Mapping[str, frozenset[str] | None] = {
     "clock_mended": None,
     "tried_again": QUEUES,
     "receipts": frozenset({set_aside.RECEIPTS}),
+    "strays_explained": None,  # one name that came back from outside; it is forgotten first
     # Messages that cannot be read wait for their key, or end: tests/delivery/test_lease_manager.py.
     "reconciled": frozenset({set_aside.OUTCOMES}),
     "weeks_begun": None,

@@ -19,6 +19,7 @@ from reminder.channels.twilio.transport import (
     last_answer,
     meaning,
     report_of,
+    words_of,
 )
 from reminder.channels.twilio.webhooks import read_listed_text
 from reminder.domain.model.messages import Accepted, ListedEntries, ListedEntry, Outgoing, ProviderReport
@@ -125,7 +126,8 @@ class TwilioSms:
                     text = read_listed_text(row.sid, row.from_, row.body, row.date_sent or row.date_created)
                     texts += [] if text is None else [text]
                 else:
-                    fate = fate_of(row.sid, report_of(row.status, row.error_code))
+                    said = words_of(row.to, row.body, row.date_sent or row.date_created)
+                    fate = fate_of(row.sid, report_of(row.status, row.error_code), said)
                     fates += [] if fate is None else [fate]
             return HistoryPage(tuple(fates), tuple(texts), following(listed, self._path))
         except FAILURES as failure:

@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from urllib.parse import urlencode, urlsplit
 
@@ -21,7 +21,7 @@ from reminder.channels.twilio.errors import LEAST_OWN_CODE, fault_of_twilio
 from reminder.channels.twilio.webhooks import is_sid, read_status
 from reminder.domain.model.channels import Fault
 from reminder.domain.model.messages import ProviderReport
-from reminder.domain.model.provider_history import ListedFate
+from reminder.domain.model.provider_history import ListedFate, ListedWords
 from reminder.errors import (
     ChannelError,
     PermanentChannelError,
@@ -141,11 +141,18 @@ def report_of(
     return ProviderReport(status_, None if code is None else str(code), _number(seconds))
 
 
-def fate_of(sid: object, report: ProviderReport | None) -> ListedFate | None:
+def fate_of(sid: object, report: ProviderReport | None, said: ListedWords | None = None) -> ListedFate | None:
     """Return what a row of a list says; None for one without an id or a status of Twilio's."""
     if report is None or not is_sid(sid):
         return None
-    return ListedFate(str(sid), report.status, report.error_code, report.seconds)
+    return ListedFate(str(sid), report.status, report.error_code, report.seconds, said)
+
+
+def words_of(address: object, text: object, at: object) -> ListedWords | None:
+    """Return to whom a listed text went, and what it says; None where its row lacks something."""
+    if not (isinstance(address, str) and isinstance(text, str) and isinstance(at, datetime) and at.tzinfo):
+        return None
+    return ListedWords(address, text, at)
 
 
 def _number(value: object) -> int | None:

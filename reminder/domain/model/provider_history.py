@@ -1,18 +1,31 @@
 """What a provider lists of a time: what became of messages, and the texts that it has received for us."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
+class ListedWords:
+    """To whom a listed text went, what it says, and when the provider dates it (aware UTC)."""
+
+    address: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class ListedFate:
-    """What became of one message, in the words of a receipt (see messages.ENDS). `seconds`: how long a call lasted."""
+    """What became of one message, in the words of a receipt (see messages.ENDS).
+
+    `seconds`: how long a call lasted. `said`: of a text, where its row is complete.
+    """
 
     provider_id: str
     status: str
     error_code: str | None
     seconds: int | None = None
+    said: ListedWords | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,10 @@ class CardDates:
             return min(self.open_from(self.opens_on), self.last_counter_day)
         return day
 
+    def begin_on(self, today: date) -> date | None:
+        """Return the latest day to begin, None where a new one takes no time or the day has passed."""
+        return self.begin_by if self.lead_days and today <= self.begin_by else None
+
     @cached_property
     def asked_from(self) -> date:
         """The day from which the matter is open: somebody can begin, or is asked whether the new one has come."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from reminder.domain.model.languages import Script
+from reminder.domain.rules.steps import Stage
 from reminder.domain.text.catalog import Catalog
 from reminder.domain.text.model import ReminderContent
-from reminder.domain.text.phrases import MY_NUMBER_FAMILIES, Phrases
+from reminder.domain.text.phrases import MY_NUMBER_FAMILIES, Phrases, is_told_as_bound
 
 # The keys of a telephone.
 DONE, LATER, FAMILY = "1", "2", "9"
@@ -66,8 +67,7 @@ class CallComposer:
         lines = _lines(said["opening"], values) + (_lines(said["marked"], values) if is_marked else ())
         lines += _lines(said["warning"], values)
         for one in sorted(contents, key=lambda one: one.expires_on):
-            lines += _lines(said["date"], {**values, "thing": self._thing(one), "date": spoken(words, one.expires_on)})
-            lines += self._act(one)
+            lines += self._about(one)
         return CallScript(lines + _lines(said["ask"], values), _lines(said["voicemail"], values))
 
     def practice(self) -> CallScript:
@@ -76,12 +76,31 @@ class CallComposer:
         human = _lines(said["opening"], values) + _lines(said["practice"], values)
         return CallScript(human, _lines(said["voicemail"], values))
 
+    def _about(self, card: ReminderContent) -> tuple[str, ...]:
+        """Return the date of a card and what there is to do, as the text of the same day says them.
+
+        A computed date is marked as such and never described as past. Where nothing can be done on the last day, the
+        last open day is said too.
+        """
+        words, values = self.phrases.words, self._values
+        said, is_passed = words.section("call"), card.is_after_end and not card.computed
+        day = spoken(words, card.expires_on, is_about=card.computed)
+        named = {**values, "thing": self._thing(card), "date": day}
+        lines = _lines(said["about" if card.computed else "passed" if is_passed else "date"], named)
+        lines += self._act(card)
+        is_closed_earlier = card.last_counter_day < card.expires_on and self.phrases.closes_with_counters(card)
+        if is_closed_earlier and not card.is_after_end:
+            lines += _lines(said["lastopen"], {"date": spoken(words, card.last_counter_day)})
+        if is_passed and card.grace_ends_on is not None and card.step.stage is not Stage.POST:
+            lines += _lines(said["grace"], {"date": spoken(words, card.grace_ends_on)})
+        return lines
+
     def _act(self, card: ReminderContent) -> tuple[str, ...]:
-        """Return what there is to do. The place of a card that ends with a residence period is that of the text."""
-        if card.bound:
-            return ()
-        act = self.phrases.words.kinds[card.kind]["elder_after" if card.is_after_end else "elder_to_do"]
-        return _lines(act, dict(self.phrases.of_person))
+        """Return what there is to do; a card that ends with a residence period is renewed after that."""
+        words, values = self.phrases.words, dict(self.phrases.of_person)
+        if is_told_as_bound(self.phrases.families[card.kind], is_bound=card.bound):
+            return _lines(words.section("call")["bound_after" if card.is_after_end else "bound"], values)
+        return _lines(words.kinds[card.kind]["elder_after" if card.is_after_end else "elder_to_do"], values)
 
     def _can_be_spoken(self, name: str) -> bool:
         """Return whether the voice can read a name: a Latin one reads no Japanese."""
@@ -152,10 +171,10 @@ def date_heard_after(words: Catalog, script: CallScript) -> int | None:
     return None
 
 
-def spoken(words: Catalog, day: date) -> str:
-    """Return a date in spoken form: さんがつ さんじゅういちにち、すいようび."""
+def spoken(words: Catalog, day: date, *, is_about: bool = False) -> str:
+    """Return a date in spoken form: さんがつ さんじゅういちにち、すいようび. `is_about`: of one that was computed."""
     said = words.section("call")
-    return said["day"].format(
+    return said["about_day" if is_about else "day"].format(
         month=said["months"].split()[day.month - 1],
         day=said["days"].split()[day.day - 1],
         weekday=said["weekdays"].split()[day.weekday()],

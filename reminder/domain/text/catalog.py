@@ -18,6 +18,7 @@ from reminder.domain.rules.next_step import NextAct
 from reminder.domain.rules.open_matters import MatterState
 from reminder.domain.rules.steps import NEEDED_STAGES, NEEDED_STAGES_OF_GRACE, Stage, StepText, by_fitness
 from reminder.domain.text import furigana
+from reminder.domain.text.audience import AudienceRules, read_audience
 from reminder.errors import SettingsError
 
 # Families of texts. The first four are about a My Number Card and its certificates, `bound` about one that ends with a
@@ -29,16 +30,19 @@ FAMILIES = (CERTIFICATES, USER_CERTIFICATE, SIGNATURE_CERTIFICATE, CARD, BOUND, 
 # Families that mention health insurance, and so a grace.
 WITH_GRACE = (CERTIFICATES, USER_CERTIFICATE, SIGNATURE_CERTIFICATE, CARD)
 
+# Texts of no step: for an end without health insurance, and for a computed date.
+WITHOUT_INSURANCE, COMPUTED = "a7_without_insurance", "computed"
+WITHOUT_STEP = (WITHOUT_INSURANCE, COMPUTED)
+
 # Families that share the advice of an e-mail.
 MAIL_ADVICE = (CERTIFICATES, CARD, BOUND, PROCEDURE, ARRIVAL)
+
+# After a computed end: what to do at a municipal counter, elsewhere, and about what comes by itself.
+COMPUTED_ADVICE = (COMPUTED, f"{COMPUTED}_{PROCEDURE}", f"{COMPUTED}_{ARRIVAL}")
 
 MAIL_PARTS = ("to_do", "proxy", "stops", "sent", "history", "reply", "take", "reached", "done", "about")
 
 VOICES = ("standard", "elderly", "carer")
-
-# Texts of no step: for an end without health insurance, and for a computed date.
-WITHOUT_INSURANCE, COMPUTED = "a7_without_insurance", "computed"
-WITHOUT_STEP = (WITHOUT_INSURANCE, COMPUTED)
 
 PLACEHOLDERS = frozenset({"date", "lastopen", "grace", "office", "call", "who", "thing", "both", "helper", "by"})
 
@@ -80,8 +84,8 @@ _ON_PAPER = frozenset(
 
 # A letter to a resident, and the slip under it.
 LETTER_PARTS = ("title", "bring", "others", "late", "renewed", "arrived", "not_yet", "leave_it", "signed")
-FILLED_LETTER_PARTS = ("look", "bound", "computed", "ask", "about", "slip", "how", "post")
-_IN_LETTER = frozenset({"service", "operator", "call", "office", "from_", "today"})
+FILLED_LETTER_PARTS = ("look", "bound", "bound_after", "closed", "computed", "ask", "about", "slip", "how", "post")
+_IN_LETTER = frozenset({"service", "operator", "call", "office", "from_", "today", "helper"})
 
 # The texts of the page on which somebody reads everything that is stored about them.
 EXPORTED = (
@@ -168,14 +172,23 @@ _SAID = {
     "email.subject.people": frozenset({"n"}),
     "email.subject.arrival": _CARD,
     **{f"email.part.{part}": _NONE for part in MAIL_PARTS},
-    **{f"email.text.to_do_{which}": _CARD for which in (*MAIL_ADVICE, COMPUTED)},
+    **{f"email.text.to_do_{which}": _CARD for which in (*MAIL_ADVICE, *COMPUTED_ADVICE)},
     **{f"email.text.after_{which}": _CARD for which in MAIL_ADVICE},
-    **dict.fromkeys(("email.text.proxy", "email.text.proxy_of_kind", "email.text.stops", "email.text.done"), _CARD),
+    **dict.fromkeys(
+        (
+            "email.text.proxy",
+            "email.text.proxy_of_kind",
+            "email.text.stops",
+            "email.text.done",
+            "email.text.done_staff",
+        ),
+        _CARD,
+    ),
     **dict.fromkeys(("email.text.after_signature", "email.text.stops_with_grace"), _CARD),
     "email.text.signature": frozenset({"service", "operator"}),
     **{
         f"sheets.{sheet}": _ON_PAPER
-        | (_OF_KIND | {"thing", "full_date"} if sheet in ("letter", "fridge_card") else _NONE)
+        | (_OF_KIND | {"thing", "full_date", "end"} if sheet in ("letter", "fridge_card") else _NONE)
         for sheet in (*SHEETS, "fridge_card")
     },
     **{f"letter.{part}": _NONE for part in LETTER_PARTS},
@@ -183,11 +196,15 @@ _SAID = {
     **{f"letter.{part}": _IN_LETTER for part in FILLED_LETTER_PARTS},
     **{f"letter.{part}": _IN_LETTER | {part} for part in ("opens", "begin", "lastopen", "grace")},
     **{f"letter.next_{act}": _IN_LETTER | {"next_on"} for act in NextAct if act.is_under_way},
+    f"letter.next_{NextAct.NEW_DATE}": _IN_LETTER,
     "letter.mark": frozenset({"mark"}),
     "letter.whose": frozenset({"whose"}),
     **{f"call.{part}": _CALL for part in CALL_PARTS},
     **{f"call.{part}": _NONE for part in ("keys", "closing", "again", "goodbye", "practised", "renewal", *PRESSED)},
-    "call.date": _CALL | {"thing", "date"},
+    **dict.fromkeys(("call.date", "call.about", "call.passed"), _CALL | {"thing", "date"}),
+    **dict.fromkeys(("call.lastopen", "call.grace"), frozenset({"date"})),
+    **dict.fromkeys(("call.bound", "call.bound_after"), frozenset({"office"})),
+    "call.about_day": frozenset({"month", "day"}),
     **{f"call.{part}": _NONE for part in ("months", "days", "weekdays")},
     "call.day": frozenset({"month", "day", "weekday"}),
     **dict.fromkeys(("canary.subject", "canary.said"), frozenset({"date", "hour"})),
@@ -393,6 +410,7 @@ class Catalogs:
 
     languages: Mapping[Language, Catalog]
     kinds: Mapping[str, CardKind]  # in the order of config/cards.toml
+    audience: AudienceRules
 
     @cached_property
     def families(self) -> Mapping[str, str]:
@@ -409,7 +427,7 @@ class Catalogs:
             language: replace(words, table={**words.table, "operator": operator})
             for language, words in self.languages.items()
         }
-        return Catalogs(languages, self.kinds)
+        return Catalogs(languages, self.kinds, self.audience)
 
     @cached_property
     def offered(self) -> Sequence[LanguageFacts]:
@@ -428,8 +446,15 @@ class Catalogs:
         return True
 
 
-def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping[str, CardKind]) -> Catalogs:
-    """Return the catalogs of the parsed config/wording/*.toml.
+def read_audience_of(table: Mapping[str, object]) -> AudienceRules:
+    """Return config/audience.toml for the voices, families and parts that there are; raises SettingsError."""
+    return read_audience(table, voices=VOICES, families=FAMILIES, parts=MAIL_PARTS)
+
+
+def read_wording(
+    tables: Mapping[Language, Mapping[str, object]], kinds: Mapping[str, CardKind], audience: AudienceRules
+) -> Catalogs:
+    """Return the catalogs of the parsed config/wording/*.toml, and for whom their sentences are.
 
     Raises SettingsError, which names the file and the text at fault.
     """
@@ -447,7 +472,11 @@ def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping
             raise SettingsError(
                 f"config/wording/{language}.toml: language.sheets", "name a language that has a file here"
             )
-    return Catalogs(languages, kinds)
+    for one in audience.mail:
+        for language, words in languages.items():
+            if one.name not in words.section("email.text"):
+                raise SettingsError(f"config/wording/{language}.toml: email.text.{one.name}", "add this text")
+    return Catalogs(languages, kinds, audience)
 
 
 # The marker before a text that still has to be written or translated.
@@ -522,7 +551,7 @@ def _read_language(
     for name, placeholders in _SAID.items():
         checked(f"{where}: {name}", _at(table, name), placeholders)
     for name, line in cast(Mapping[str, object], _at(table, "email.line") or {}).items():
-        checked(f"{where}: email.line.{name}", line, _CARD)
+        checked(f"{where}: email.line.{name}", line, _CARD | {"begin"})
     said = {}
     for key, kind in kinds.items():
         needed = {**KIND_WORDS, **({"carrier_renewed": _NONE} if kind.carried_by or kind.bound_by else {})}

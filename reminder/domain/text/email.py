@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from reminder.domain.model.notices import NoticeKind, UntoldKind
 from reminder.domain.model.people import ChannelName
-from reminder.domain.text.catalog import CERTIFICATES, PROCEDURE, SIGNATURE_CERTIFICATE, Catalog
+from reminder.domain.text.audience import Condition, Told
+from reminder.domain.text.catalog import Catalog
 from reminder.domain.text.model import About, Composed, Copy, EarlierOutcome, ReminderContent, WordPlace
-from reminder.domain.text.phrases import CERTIFICATE_FAMILIES, MY_NUMBER_FAMILIES, Phrases, Topic, by_urgency, nearness
+from reminder.domain.text.phrases import Phrases, Topic, by_urgency, nearness
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class EmailComposer:
         near = nearness(self.plain.words, left, is_computed=computed)
         blocks += self._shown_to_carer(copy)
         if not brief:
-            advice = _advice(topic.first, family, computed)
-            blocks += [self._part(heading, text, values) for heading, text in advice]
+            told = self._told(topic.first, family, computed=computed)
+            blocks += [self._part(one.part, one.name, values) for one in self.plain.audience.advice(told)]
         return Composed(near + subject, _joined(blocks), self.closing, left, near)
 
     def notice(self, kind: NoticeKind | UntoldKind, about: About) -> Composed:
@@ -103,22 +104,20 @@ class EmailComposer:
     def _one(self, content: ReminderContent, family: str, values: Mapping[str, str]) -> str:
         said = self._mail.template(content, family).format_map(values)
         shown = self._words.section("email.line").items()
-        lines = [line.format_map(values) for name, line in shown if self._applies(name, content)]
+        told = self._told(content, family, computed=content.computed)
+        lines = [line.format_map(values) for name, line in shown if self.plain.audience.shows_line(name, told)]
         return "\n".join([said, "", *lines]).rstrip()
 
-    def _applies(self, line: str, content: ReminderContent) -> bool:
-        """Return whether a line of [email.line] is shown for this card; a line that an operator added always is."""
-        if content.step.stage.is_of_life and line in ("grace", "lastopen"):
-            return False
-        match line:
-            case "grace":
-                return content.grace_ends_on is not None and not content.computed
-            case "lastopen":
-                return not content.is_after_end and self.plain.closes_with_counters(content)
-            case "computed":
-                return content.computed
-            case _:
-                return True
+    def _told(self, content: ReminderContent, family: str, *, computed: bool) -> Told:
+        """Return what the sentences of an e-mail are chosen by. `computed`: a date in it was computed."""
+        facts = {
+            Condition.GRACE: content.grace_ends_on is not None and not content.computed,
+            Condition.COMPUTED: computed,
+            Condition.COUNTERS: self.plain.closes_with_counters(content),
+            Condition.BEGIN: content.begin_by is not None,
+        }
+        true = frozenset(condition for condition, holds in facts.items() if holds)
+        return Told(self.plain.reader.kind, content.step.stage, family, true)
 
     def _shown_to_carer(self, copy: Copy) -> Iterator[str]:
         parts = self._words.section("email.part")
@@ -146,20 +145,3 @@ class EmailComposer:
 
 def _joined(blocks: Sequence[str]) -> str:
     return "\n\n".join(blocks) + "\n"
-
-
-def _advice(content: ReminderContent, family: str, computed: bool) -> list[tuple[str, str]]:
-    """Return the headings of an e-mail's advice, each with the text below it. `computed`: a date was computed."""
-    if content.step.stage.is_of_life:
-        return [("done", "life_done")]
-    advises = CERTIFICATES if family in CERTIFICATE_FAMILIES else family
-    if content.is_after_end:
-        after = "after_signature" if family == SIGNATURE_CERTIFICATE else f"after_{advises}"
-        return [("to_do", "to_do_computed" if computed else after), ("done", "done")]
-    parts = [("to_do", f"to_do_{advises}")]
-    if family in MY_NUMBER_FAMILIES:
-        has_grace = content.grace_ends_on is not None and not content.computed
-        parts += [("proxy", "proxy"), ("stops", "stops_with_grace" if has_grace else "stops")]
-    elif family == PROCEDURE:
-        parts += [("proxy", "proxy_of_kind"), ("stops", "stops")]
-    return [*parts, ("done", "done")]

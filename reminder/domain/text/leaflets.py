@@ -5,7 +5,7 @@ be seen from afar, with ■ a heading, with ▢ a frame for a photograph; the li
 frame.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from html import escape
@@ -14,7 +14,7 @@ from reminder.domain.model.people import Mode
 from reminder.domain.text.catalog import MY_NUMBER_SHEETS, Catalog
 from reminder.domain.text.forms_of_address import address_of, carers_word
 from reminder.domain.text.furigana import as_ruby
-from reminder.domain.text.phrases import on_paper
+from reminder.domain.text.paper import Matter, PaperWords
 from reminder.domain.text.safe_words import safe_card_label, safe_label, safe_mark, safe_office, safe_sender
 
 STYLE = """
@@ -49,17 +49,6 @@ SET_IN_A_TYPE_OF_ITS_OWN = ("consent", "counter", "fridge", *MY_NUMBER_SHEETS)
 
 
 @dataclass(frozen=True)
-class LeafletCard:
-    """One card on a leaflet, with its owner's label."""
-
-    kind: str
-    expires_on: date
-    label: str | None = None
-    is_computed: bool = False
-    acts_from: date | None = None  # the first day on which something can be done
-
-
-@dataclass(frozen=True)
 class LeafletContents:
     """The person and the cards of a leaflet: one card for the letter, all for the sheet on the refrigerator.
 
@@ -73,7 +62,7 @@ class LeafletContents:
     mark: str | None
     sender: str
     today: date
-    cards: tuple[LeafletCard, ...] = ()
+    cards: tuple[Matter, ...] = ()
     mode: Mode = Mode.ELDERLY
     stop_line: str = ""
 
@@ -88,12 +77,10 @@ def render_sheet(sheet: str, words: Catalog, facts: LeafletContents, *, styleshe
     facts = _safe(words, facts)
     said = words.section("sheets")
     values = _values(words, facts)
-    each = [
-        said["fridge_card"].strip("\n").format_map(values | _of_card(words, card, values, facts.today))
-        for card in facts.cards
-    ]
+    paper = PaperWords(words, values, facts.today)
+    each = [said["fridge_card"].strip("\n").format_map(values | _of_card(paper, card)) for card in facts.cards]
     if facts.cards:
-        values |= _of_card(words, facts.cards[0], values, facts.today)
+        values |= _of_card(paper, facts.cards[0])
     text = said[sheet].strip("\n").format_map(values | {"cards": "\n\n".join(each)})
     plain_title = text.splitlines()[0].lstrip("# ")
     kind = f' class="{sheet}"' if sheet in SET_IN_A_TYPE_OF_ITS_OWN else ""
@@ -134,21 +121,14 @@ def _values(words: Catalog, facts: LeafletContents) -> dict[str, str]:
     }
 
 
-def _of_card(words: Catalog, card: LeafletCard, values: Mapping[str, str], today: date) -> dict[str, str]:
-    said = words.kinds[card.kind]
-    full_date = words.date(card.expires_on, "full_date")
-    to_do = said["elder_to_do"].format_map(values)
-    if card.acts_from is not None and today < card.acts_from:
-        # Who goes earlier is turned away.
-        opens = words.section("letter")["opens"].format_map(
-            {**values, "opens": words.date(card.acts_from, "full_date")}
-        )
-        to_do = f"{opens}\n{to_do}"
+def _of_card(paper: PaperWords, card: Matter) -> dict[str, str]:
+    said = paper.words.kinds[card.kind]
     return {
-        **{name: text.format_map(values) for name, text in said.items()},
-        "elder_to_do": to_do,
-        "thing": card.label or on_paper(words, card.kind),
-        "full_date": words.word("about_date").format(date=full_date) if card.is_computed else full_date,
+        **{name: text.format_map(paper.values) for name, text in said.items()},
+        "elder_to_do": "\n".join(paper.to_do(card)),
+        "thing": paper.thing(card),
+        "full_date": paper.day(card),
+        "end": paper.end(card),
     }
 
 

@@ -10,11 +10,10 @@ from functools import cached_property
 from html import escape
 
 from reminder.domain.model.people import Language, Mode
-from reminder.domain.rules.next_step import NextAct
 from reminder.domain.text.catalog import ARRIVAL, Catalog, Catalogs
 from reminder.domain.text.forms_of_address import address_of
 from reminder.domain.text.furigana import as_ruby
-from reminder.domain.text.phrases import on_paper
+from reminder.domain.text.paper import Matter, PaperWords
 from reminder.domain.text.safe_words import (
     safe_card_label,
     safe_label,
@@ -65,32 +64,6 @@ section.furigana {{ line-height: 1.6 }}
 
 # More rows do not fit one page, and the slip may break between them.
 ROWS_ON_ONE_PAGE = 10
-
-
-@dataclass(frozen=True)
-class Matter:
-    """One card of a letter. `is_both`: the two certificates of a My Number Card that end on one day.
-
-    `begin_by`: the latest day to begin, where a new one takes its time; else None. `next_on`: the day of the next act.
-    """
-
-    kind: str
-    expires_on: date
-    act: NextAct
-    opens_on: date | None
-    last_counter_day: date
-    grace_ends_on: date | None
-    label: str | None = None
-    is_computed: bool = False
-    is_bound: bool = False
-    is_both: bool = False
-    begin_by: date | None = None
-    next_on: date | None = None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the end has passed."""
-        return self.act.is_after_end
 
 
 @dataclass(frozen=True)
@@ -195,7 +168,7 @@ class _LetterParts:
         said = self._said
         came = "arrived" if self.families[matter.kind] == ARRIVAL else "renewed"
         return (
-            f"<tr><td>{_html(self._thing(matter))}<br>{_html(self._day(matter))}</td>"
+            f"<tr><td>{_html(self._paper.thing(matter))}<br>{_html(self._paper.day(matter))}</td>"
             f"<td>□ {_html(said[came])}<br>□ {_html(said['not_yet'])}　　□ {_html(said['leave_it'])}</td></tr>"
         )
 
@@ -219,77 +192,27 @@ class _LetterParts:
     def _mark(self) -> list[str]:
         return [self._said["mark"].format(mark=self.letter.mark)] if self.letter.mark else []
 
+    @cached_property
+    def _paper(self) -> PaperWords:
+        return PaperWords(self.words, self._values, self.letter.today)
+
     def _first(self, matter: Matter) -> Iterator[str]:
         """Yield the card, its end, and what is to be done about it."""
-        yield f"<h2>{_html(self._thing(matter))}</h2>"
-        yield _p(self._end(matter), "date")
-        filled = {**self._values, **self._dates(matter)}
-        for line in self._to_do(matter):
-            yield _p(line.format_map(filled))
+        yield f"<h2>{_html(self._paper.thing(matter))}</h2>"
+        yield _p(self._paper.end(matter), "date")
+        for line in self._paper.to_do(matter):
+            yield _p(line)
         if self.families[matter.kind] != ARRIVAL:
             bring = _html(self._said["bring"])
             yield f'<p class="bring"><b>{bring}</b>{_html(self.words.kinds[matter.kind]["bring"])}</p>'
-
-    def _dates(self, matter: Matter) -> dict[str, str]:
-        dates = {
-            "begin": matter.begin_by,
-            "lastopen": matter.last_counter_day,
-            "opens": matter.opens_on,
-            "grace": matter.grace_ends_on,
-            "next_on": matter.next_on,
-        }
-        forms = {
-            "begin": "full_date",
-            "lastopen": "date",
-            "opens": "full_date",
-            "grace": "full_date",
-            "next_on": "full_date",
-        }
-        return {name: self.words.date(day, forms[name]) for name, day in dates.items() if day is not None}
-
-    def _to_do(self, matter: Matter) -> Iterator[str]:
-        """Yield what is to be done. A computed date is never described as past."""
-        said, kind, today = self._said, self.words.kinds[matter.kind], self.letter.today
-        if matter.act.is_under_way:
-            yield said[f"next_{matter.act}"]
-            return
-        if matter.is_over:
-            if matter.is_computed:
-                yield said["look"]
-            yield kind["elder_after"]
-            if matter.grace_ends_on is not None and not matter.is_computed:
-                yield said["grace" if matter.act is NextAct.GRACE else "post"]
-            return
-        if matter.act is NextAct.OPENS:
-            yield said["opens"]
-        yield said["bound"] if matter.is_bound else kind["elder_to_do"]
-        if matter.begin_by is not None:
-            yield said["begin" if today <= matter.begin_by else "late"]
-        if today <= matter.last_counter_day < matter.expires_on:
-            yield said["lastopen"]
-        if matter.is_computed:
-            yield said["computed"]
 
     def _others(self, matters: Sequence[Matter]) -> Iterator[str]:
         if matters:
             yield f"<h2>{_html(self._said['others'])}</h2>"
             yield "<ul>"
             for matter in matters:
-                yield f"<li>・{_html(self._thing(matter))}　{_html(self._end(matter))}</li>"
+                yield f"<li>・{_html(self._paper.thing(matter))}　{_html(self._paper.end(matter))}</li>"
             yield "</ul>"
-
-    def _thing(self, matter: Matter) -> str:
-        if matter.is_both:
-            return self.words.word("certificate_on_paper").format(thing=self.words.word("both_certificates"))
-        return matter.label or on_paper(self.words, matter.kind)
-
-    def _day(self, matter: Matter) -> str:
-        full_date = self.words.date(matter.expires_on, "full_date")
-        return self.words.word("about_date").format(date=full_date) if matter.is_computed else full_date
-
-    def _end(self, matter: Matter) -> str:
-        is_said_over = matter.is_over and not matter.is_computed
-        return self._said["was" if is_said_over else "until"].format(full_date=self._day(matter))
 
 
 def _p(text: str, kind: str = "") -> str:

@@ -7,6 +7,7 @@ from datetime import date
 from reminder.domain.model.people import Audience, ChannelName, Language, Mode
 from reminder.domain.rules.steps import Stage, StepText
 from reminder.domain.text import sms_segments
+from reminder.domain.text.audience import ReaderKind, reader_kind
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class ReminderContent(CardContent):
 
     `grace_ends_on` is None where no grace is promised. `bound`: the card ends with a residence period. `on`: the day on
     which it is told; None where only the day of its step is known. `until`: the day that somebody has named, by when it
-    is to be collected or on which there is an appointment.
+    is to be collected or on which there is an appointment. `begin_by`: the latest day to begin, where a new one takes
+    its time and that day has not passed.
     """
 
     step: StepText
@@ -37,6 +39,7 @@ class ReminderContent(CardContent):
     bound: bool = False
     on: date | None = None
     until: date | None = None
+    begin_by: date | None = None
 
     @property
     def is_after_end(self) -> bool:
@@ -88,6 +91,11 @@ class Reader:
     from_: str = ""
     reply_code: int | None = None
     is_shared: bool = False
+
+    @property
+    def kind(self) -> ReaderKind:
+        """Who this is, as config/audience.toml names it."""
+        return reader_kind(self.audience, self.mode)
 
     @property
     def voice(self) -> str:

@@ -1,7 +1,7 @@
 """The phrases that texts of every channel share: names, dates, and the text of a step."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Self, TypeVar
@@ -10,6 +10,7 @@ from reminder.domain.model import card_kinds
 from reminder.domain.model.card_kinds import CardKind
 from reminder.domain.model.own_kinds import Families, stored_kind
 from reminder.domain.rules.steps import Stage
+from reminder.domain.text.audience import AudienceRules
 from reminder.domain.text.catalog import (
     ARRIVAL,
     BOUND,
@@ -42,6 +43,11 @@ _SUBJECTS = {
 
 
 _Content = TypeVar("_Content", bound=CardContent)
+
+
+def is_told_as_bound(family: str, *, is_bound: bool) -> bool:
+    """Return whether a card that ends with a residence period is spoken of as such, in every medium."""
+    return is_bound and family in MY_NUMBER_FAMILIES
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ def _family_of(contents: Sequence[ReminderContent], families: Mapping[str, str])
     alike = {(one.step, one.expires_on, one.computed, one.bound) for one in contents}
     if len(alike) > 1 or (len(contents) > 1 and not is_my_number):
         return None
-    if first.bound and is_my_number:
+    if is_my_number and is_told_as_bound(families[first.kind], is_bound=first.bound):
         return BOUND
     if len(found) == 1:
         return found.pop()
@@ -124,16 +130,20 @@ def on_paper(words: Catalog, kind: str) -> str:
 
 @dataclass(frozen=True)
 class Phrases:
-    """The phrases of one language for one reader. `kinds`: the facts of each kind of card."""
+    """The phrases of one language for one reader.
+
+    `kinds`: the facts of each kind of card. `audience`: for whom the sentences are.
+    """
 
     words: Catalog
     kinds: Mapping[str, CardKind]
     reader: Reader
+    audience: AudienceRules
 
     @classmethod
     def of(cls, catalogs: Catalogs, reader: Reader) -> Self:
         """Return the phrases in the reader's language, without readings."""
-        return cls(catalogs.of(reader.language), catalogs.kinds, reader)
+        return cls(catalogs.of(reader.language), catalogs.kinds, reader, catalogs.audience)
 
     @cached_property
     def families(self) -> Mapping[str, str]:
@@ -143,7 +153,7 @@ class Phrases:
     @cached_property
     def in_mail(self) -> "Phrases":
         """The same phrases with the readings of an e-mail."""
-        return Phrases(self.words.in_mail, self.kinds, self.reader)
+        return replace(self, words=self.words.in_mail)
 
     @cached_property
     def of_person(self) -> Mapping[str, str]:
@@ -168,6 +178,7 @@ class Phrases:
             "full_date": self.date(content, "full_date"),
             "lastopen": words.date(content.last_counter_day),
             "grace": "" if content.grace_ends_on is None else words.date(content.grace_ends_on),
+            "begin": "" if content.begin_by is None else words.date(content.begin_by),
         }
         if content.step.stage.is_of_life:
             values["until"] = "" if content.until is None else words.date(content.until)

@@ -25,7 +25,7 @@ from reminder.enrolment.register import PersonChanges
 from reminder.storage.crypto.address_index import address_indexes
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.registry import cards, contacts, imports, people
+from reminder.storage.registry import cards, contacts, imports, people, person_lives
 from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.imports import CheckedRow, ImportRowView, ImportView
 from reminder.storage.registry.people import PersonView
@@ -57,7 +57,8 @@ def read_row(mapping: ColumnMapping, row: ImportRowView, today: date) -> ReadRow
 class Candidates:
     """The registered persons of a group who may be meant by some rows, with their cards and contacts.
 
-    `cards`: by person and kind. `addresses`: by person, the channel and the blind index of each contact.
+    `cards`: by person and kind. `addresses`: by person, the channel and the blind index of each contact. `gone`: who
+    has moved out or died.
     """
 
     by_identity: Mapping[str, PersonView]
@@ -65,6 +66,7 @@ class Candidates:
     by_room: Mapping[str, Sequence[PersonView]]
     cards: Mapping[int, Mapping[str, CardView]]
     addresses: Mapping[int, Collection[tuple[str, bytes]]]
+    gone: Collection[int]
 
     def has(self, keys: KeyRing, person_id: int, contact: ResidentContact) -> bool:
         """Return whether the person has this contact already."""
@@ -93,7 +95,12 @@ def find_candidates(uow: UnitOfWork, group_id: int, residents: Sequence[Resident
             by_room.setdefault(person.room, []).append(person)
     ids = [person.id for person in found]
     return Candidates(
-        by_identity, by_label, by_room, cards.current_of_people(uow.tx, ids), contacts.indexes_of(uow.tx, ids)
+        by_identity,
+        by_label,
+        by_room,
+        cards.current_of_people(uow.tx, ids),
+        contacts.indexes_of(uow.tx, ids),
+        {life.person_id for life in person_lives.of_people(uow.tx, ids).values() if life.state.has_gone},
     )
 
 
@@ -180,6 +187,10 @@ def _match(keys: KeyRing, candidates: Candidates, resident: Resident) -> _Match:
         person, findings = _maybe_the_same(candidates, resident)
     if person is None:
         return _Match(RowEffect.NEW)
+    if person.id in candidates.gone:
+        return _Match(
+            RowEffect.NONE, person.id, [Finding("person_has_gone", Level.REFUSE, None, {"label": person.label})]
+        )
     is_changed = any(row_changes(keys, candidates, person, resident))
     return _Match(RowEffect.CHANGED if is_changed else RowEffect.UNCHANGED, person.id, findings)
 

@@ -175,7 +175,8 @@ def _change_known(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[_Wan
     new_contacts: list[_WantedContact] = []
     for one in rows:
         person = None if one.person_id is None else people.find(uow.tx, one.person_id)
-        if person is None:
+        # They may have gone since the sheet was checked.
+        if person is None or person.id in candidates.gone:
             continue
         changes = person_changes(person, one.resident)
         if changes != PersonChanges():

@@ -9,11 +9,13 @@ from reminder.domain.model.people import GroupKind
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.next_step import NextAct, urgency
 from reminder.domain.text.catalog import SIGNATURE_CERTIFICATE, USER_CERTIFICATE
-from reminder.domain.text.letters import Matter, ResidentLetter
+from reminder.domain.text.letters import ResidentLetter
+from reminder.domain.text.paper import Matter
 from reminder.errors import NotFoundError, RefusedInputError
 from reminder.planning.reports.group_overview import GroupOverview
 from reminder.planning.reports.monthly_plan import CardNeed, CardT, due_cards, months_from
-from reminder.planning.reports.status import CardStatus, PersonStatus, group_status
+from reminder.planning.reports.paper_matters import matter_of
+from reminder.planning.reports.status import PersonStatus, group_status
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.registry.groups import GroupView
 
@@ -103,24 +105,7 @@ def _matters(
         chosen = sorted(open_ones, key=lambda one: urgency(one.next))[:1]
     chosen.sort(key=lambda one: (public_name(one.card.kind) != kind_first, urgency(one.next), one.card.id))
     ends = {one.card.kind: one.card.expires_on for one in row.cards}
-    return tuple(_together(rules.wording.families, [_matter(rules, one, ends) for one in chosen]))
-
-
-def _matter(rules: Rulebook, one: CardStatus, ends: Mapping[str, date]) -> Matter:
-    card = one.card
-    return Matter(
-        kind=card.kind,
-        expires_on=card.expires_on,
-        act=one.next.act,
-        opens_on=one.dates.opens_on,
-        last_counter_day=one.dates.last_counter_day,
-        grace_ends_on=one.dates.grace_ends_on,
-        next_on=one.next.day,
-        begin_by=one.dates.begin_by if one.dates.lead_days else None,
-        label=card.label or None,
-        is_computed=card.is_computed,
-        is_bound=rules.is_bound(card.kind, card.expires_on, ends),
-    )
+    return tuple(_together(rules.wording.families, [matter_of(rules, one, ends) for one in chosen]))
 
 
 def _together(families: Mapping[str, str], matters: Sequence[Matter]) -> list[Matter]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
+from reminder.domain.rules.other_copy import ASKED_BACK
 from reminder.domain.rules.restore import LEAST_IDS, ids_left_out
 from reminder.errors import ConflictError, DatabaseNotReadyError, SettingsError
 from reminder.storage.crypto.keyring import KeyRing
@@ -18,7 +19,8 @@ from reminder.storage.db.statements import put
 from reminder.storage.db.tables import Message, ServiceState
 from reminder.storage.maintenance import installation, snapshot
 from reminder.storage.outbox import restore_guard
-from reminder.storage.runtime import heartbeats
+from reminder.storage.runtime import copy_notice, heartbeats, work_conditions
+from reminder.storage.runtime.copy_notice import OtherCopy
 
 # A heartbeat that is there was committed with everything before it; clocks of two machines differ by seconds.
 BEFORE_HEARTBEAT = timedelta(seconds=10)
@@ -69,7 +71,8 @@ def reopen(database: Database, now: datetime) -> Moved:
 
 def forget_place(tx: Session) -> None:
     """Remove from a restored database what was true of the place of its back-up only."""
-    tx.execute(delete(ServiceState).where(ServiceState.name.in_((fence.NAME, primaries.NAME))))
+    only_there = (fence.NAME, primaries.NAME, copy_notice.NAME, work_conditions.STRAY_REFERENCE_IN)
+    tx.execute(delete(ServiceState).where(ServiceState.name.in_(only_there)))
 
 
 def has_sent_since(tx: Session, at: datetime) -> bool:
@@ -86,6 +89,19 @@ def is_same_installation(database: Database, keys: KeyRing) -> bool:
             return installation.find_secret(tx, keys, installation.REFERENCES) is not None
     except (DatabaseNotReadyError, SettingsError):
         return False
+
+
+def settle_other_copy(tx: Session, now: datetime) -> OtherCopy | None:
+    """Record that another copy is at work no more; return when it was noticed, None where none was.
+
+    What it may have sent is asked about, as after a restore, and what comes back of it is explained.
+    """
+    was = copy_notice.noticed(tx)
+    if was is None:
+        return None
+    copy_notice.forget(tx)
+    restore_guard.doubt(tx, taken_at=max(was.since, now - ASKED_BACK), now=now)
+    return was
 
 
 def note_failover(tx: Session, now: datetime) -> None:

@@ -323,6 +323,10 @@ class NamedMessage:
     is_practice: bool = False  # a call in which somebody tries the keys out
     answered_by: str | None = None  # of a call, whose words were fetched
     date_after: int | None = None
+    created_at: datetime | None = None
+    handed_at: datetime | None = None
+    attempts: int = 0
+    possibly_double: bool = False
 
 
 def named_by_receipts(tx: Session, provider_ids: Iterable[str], message_ids: Iterable[int]) -> list[NamedMessage]:
@@ -340,6 +344,10 @@ def named_by_receipts(tx: Session, provider_ids: Iterable[str], message_ids: Ite
             Message.kind == MessageKind.TEST_CALL,
             Message.answered_by,
             Message.date_after,
+            Message.created_at,
+            Message.handed_at,
+            Message.attempts,
+            Message.possibly_double,
         )
         .where(or_(Message.provider_id.in_(list(provider_ids)), Message.id.in_(list(message_ids))))
         .order_by(Message.id)

@@ -154,6 +154,11 @@ def _reaching(tx: Session, drafts: Sequence[MessageDraft]) -> AbstractContextMan
     return row_security.in_scope(tx, AccessScope.SIGN_IN) if of_nobody else nullcontext()
 
 
+def fingerprints(keys: KeyRing, subject: str | None, text: str) -> list[bytes]:
+    """Return the fingerprints that messages with these words may have, first the one of a new message."""
+    return [index[:FINGERPRINT_BYTES] for index in keys.blind_indexes(f"words\0{subject}\0{text}")]
+
+
 def _insert(tx: Session, keys: KeyRing, drafts: Sequence[MessageDraft], now: datetime) -> list[int]:
     ranks, tokens = _fairness_ranks(drafts), [new_row_token() for _ in drafts]
     made = tx.execute(
@@ -171,7 +176,7 @@ def _insert(tx: Session, keys: KeyRing, drafts: Sequence[MessageDraft], now: dat
                 "audience": draft.audience,
                 "channel": draft.channel,
                 "body_sealed": seal_body(keys, draft.subject, draft.text, draft.language, row_token=row_token),
-                "body_fingerprint": keys.blind_index(f"words\0{draft.subject}\0{draft.text}")[:FINGERPRINT_BYTES],
+                "body_fingerprint": fingerprints(keys, draft.subject, draft.text)[0],
                 "segments": draft.segments,
                 "reply_code": draft.reply_code,
                 "state": MessageState.QUEUED,

@@ -118,7 +118,7 @@ _MAY_HAVE_LEFT = or_(
 )
 _ITSELF, _OTHER_CONTACT = aliased(Message, name="itself"), aliased(Contact, name="other_contact")
 _CLAIMANTS = (
-    select(_ITSELF.id, Message.id, Message.handed_at, Message.state)
+    select(_ITSELF.id, Message.id, Message.handed_at, Message.state, Message.attempts)
     .select_from(_ITSELF)
     .join(Contact, Contact.id == _ITSELF.contact_id)
     .join(_OTHER_CONTACT, _OTHER_CONTACT.address_index == Contact.address_index)
@@ -160,12 +160,13 @@ def claimants(
     found: dict[int, list[Claimant]] = {}
     spoken = [name for name in registered() if name.is_call]
     asked = {"ids": message_ids, "since": now - _CLAIM_FOR, "spoken": spoken}
-    for of_id, message_id, handed_at, state in tx.execute(_CLAIMANTS, asked):
+    for of_id, message_id, handed_at, state, attempts in tx.execute(_CLAIMANTS, asked):
         assert handed_at is not None  # by the statement
         # Of one that was handed over before a restore only the earliest instant is known: it may have been tried again
         # since the back-up.
         is_from_before = restored_at is not None and handed_at < restored_at
-        is_open = state == MessageState.SENDING or is_from_before
+        # So it is of one that was never handed over here, and may have been by another copy of the installation.
+        is_open = state == MessageState.SENDING or is_from_before or attempts == 0
         latest = None if is_open else handed_at + OUTCOME_WITHIN + slack
         found.setdefault(of_id, []).append(Claimant(message_id, handed_at - slack, latest))
     return found

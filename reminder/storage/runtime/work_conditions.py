@@ -104,6 +104,9 @@ WORDS_UNCHECKED = WorkCondition(
     "words_unchecked",
     ~exists().where(ServiceState.name == WORDS_CHECKED, ServiceState.value == outgoing.version()),
 )
+# A name that is ours and names nothing has come back from outside (storage/outbox/other_copies).
+STRAY_REFERENCE_IN = "stray_reference"
+STRAY_REFERENCE = WorkCondition("stray_reference", exists().where(ServiceState.name == STRAY_REFERENCE_IN))
 # The operator has not been written to about the week before.
 BALANCE_UNSENT = WorkCondition("balance_unsent", _not_since(heartbeats.BALANCE, _WEEK))
 # This week's has not been made, whether or not its hour has come.

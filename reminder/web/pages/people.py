@@ -20,7 +20,7 @@ from reminder.planning.reports.status import group_status
 from reminder.storage.auth import authorized
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queries
-from reminder.storage.registry import contacts, groups, person_lives
+from reminder.storage.registry import contacts, groups, people, person_lives
 from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.contacts import ContactView
 from reminder.storage.registry.people import PersonView
@@ -31,6 +31,7 @@ from reminder.web.drawing import timeline
 from reminder.web.support.authorization import Changes, Filled, OpenApp, Owns, Sees
 from reminder.web.support.confirmation import Confirmed
 from reminder.web.support.day_fields import day_text
+from reminder.web.support.paging import Searched, paged
 from reminder.web.support.rendering import go, kept, page, problem_of, typed, unsafe_words_of, words_of
 from reminder.wiring import App
 
@@ -207,6 +208,19 @@ def edit_person(request: Request, app: OpenApp, who: Changes, person_id: int, fo
     except RefusedInputError as refused:
         return _person_again(request, app, who, kept(form), person_id, refused)
     return go(f"/people/{person_id}")
+
+
+@router.get("/away")
+def show_who_is_not_here(request: Request, app: OpenApp, who: Sees, search: Searched) -> Response:
+    """Show who is away, has moved out or died, the latest first, with the way to record that they are back."""
+    with app.reading() as uow:
+        found = person_lives.of_group(uow.tx, who.group_id).values()
+        lives = {life.person_id: life for life in found if life.where.is_away(uow.today)}
+        latest = sorted(lives, key=lambda one: (lives[one].changed_at, one), reverse=True)
+        ids, paging = paged(latest, search, "/away")
+        known = people.by_id(uow.tx, ids)
+    rows = [(known[person_id], lives[person_id]) for person_id in ids if person_id in known]
+    return page(request, app, "away.html", rows=rows, paging=paging)
 
 
 @router.get("/people/{person_id}/life")

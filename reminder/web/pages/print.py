@@ -26,7 +26,7 @@ def print_sheet(
         person = authorized.person(uow.tx, who, person_id)
         group = authorized.group(uow.tx, who)
         row = group_status(uow, group, [person.id])[0]
-    chosen = leaflet_cards(row, card)
+    chosen = leaflet_cards(app.rules, row, card)
     if sheet in ("letter", "fridge") and not chosen:
         raise NotFoundError("page_not_found")
     language = words_of(request).language if sheet == "consent" else person.language

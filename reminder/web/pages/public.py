@@ -11,6 +11,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from reminder.domain.model.messages import MessageState
 from reminder.domain.model.people import Language, StoppedBy
+from reminder.domain.rules.effect import FEWEST_SHOWN, By, last_year, table_of
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT
 from reminder.domain.rules.evening_balance import in_order, last_day_to_count
 from reminder.domain.text import leaflets, letters
@@ -24,11 +25,12 @@ from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import monitoring, queries
 from reminder.storage.registry import cards, contacts, group_standing, groups, people
 from reminder.storage.registry.contacts import ContactView
-from reminder.storage.reminders import daily_balances
+from reminder.storage.reminders import counted_ends, daily_balances
 from reminder.upkeep.health import assess
 from reminder.upkeep.metrics import CONTENT_TYPE, exposition
 from reminder.web.declared import declares, page_router
 from reminder.web.support.authorization import OpenApp, refuse_suspended
+from reminder.web.support.effect_tables import ShownRow, picture, shown_rows, step_name
 from reminder.web.support.rendering import HERE, both_calendars, minutes_since, page, words_of
 from reminder.wiring import App
 
@@ -309,6 +311,47 @@ def balance(request: Request, app: OpenApp) -> HTMLResponse:
         shown = in_order(found, list(uow.rules.channels))
     days = [(day, list(rows)) for day, rows in groupby(reversed(shown), key=lambda one: one.day)]
     return _page(request, app, "balance.html", days=[(day, rows[::-1]) for day, rows in days])
+
+
+# As the page calls them.
+_WAYS = {
+    By.KIND: "種類",
+    By.STEP: "最後のお知らせ",
+    By.CHANNEL: "方法",
+    By.MODE: "モード",
+    By.GROUP_KIND: "家族か施設か",
+}
+_VALUES = {"standard": "ふつう", "elderly": "見守り", "home": "施設", "household": "家族"}
+
+
+@local.get("/effect", dependencies=[Depends(only_this_machine)])
+def effect(request: Request, app: OpenApp, by: By = By.KIND) -> HTMLResponse:
+    """Show what became of the ends of a year, of all groups; nobody is named."""
+    with app.reading() as uow:
+        table = table_of(counted_ends.counts(uow.tx, *last_year(uow.now)), by)
+    words = app.rules.wording.of(Language.JAPANESE)
+    said, channels = words_of(request), words.section("channel")
+
+    def name_of(name: str) -> str:
+        if by is By.KIND:
+            return words.kinds[name]["name"] if name in words.kinds else said.plain("renewals.other")
+        if by is By.STEP:
+            return step_name(name, lambda entry, **values: said.plain(f"renewals.{entry}", **values))
+        return _VALUES.get(name) or channels.get(name) or said.plain("renewals.step_nothing")
+
+    rows = shown_rows(table, name_of)
+    return _page(
+        request,
+        app,
+        "effect.html",
+        total=None if table.total is None else ShownRow.of("", table.total),
+        rows=rows,
+        hidden=table.hidden,
+        fewest=FEWEST_SHOWN,
+        picture=picture("期限までに更新した割合。同じ数は下の表にもあります。", rows),
+        chosen=by.value,
+        ways=[(one.value, name) for one, name in _WAYS.items()],
+    )
 
 
 @local.get("/outbox", dependencies=[Depends(only_this_machine)])

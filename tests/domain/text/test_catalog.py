@@ -11,7 +11,7 @@ from reminder.domain.model.people import Language
 from reminder.domain.text.catalog import COMPUTED, Catalogs, TextKey, lint, read_wording
 from reminder.errors import SettingsError
 from reminder.settings import read_table
-from tests.rules import CONFIG, KINDS, TABLES, step_text
+from tests.rules import AUDIENCE, CONFIG, KINDS, TABLES, step_text
 
 LINT = read_table(CONFIG / "wording" / "lint.toml")
 JA, EASY, EN = Language.JAPANESE, Language.EASY_JAPANESE, Language.ENGLISH
@@ -32,7 +32,7 @@ def changed(language: Language, name: str, value: object) -> Mapping[Language, M
 
 def refusal(tables: Mapping[Language, Mapping[str, object]]) -> SettingsError:
     with pytest.raises(SettingsError) as refused:
-        read_wording(tables, KINDS)
+        read_wording(tables, KINDS, AUDIENCE)
     return refused.value
 
 
@@ -105,7 +105,7 @@ def test_a_text_that_could_not_be_filled_refuses_to_start_and_says_why(
 
 
 def test_a_brace_that_is_meant_is_written_twice() -> None:
-    wording = read_wording(changed(JA, "texts.standard.card.d7", "{{{date}}}"), KINDS)
+    wording = read_wording(changed(JA, "texts.standard.card.d7", "{{{date}}}"), KINDS, AUDIENCE)
 
     assert wording.languages[JA].texts[TextKey("standard", "card", "d7")].format(date="x") == "{x}"
 
@@ -123,7 +123,7 @@ def marked(language: Language) -> Catalogs:
         for family, steps in families.items():
             for step in steps:
                 steps[step] = f"{voice}.{family}.{step}"
-    return read_wording({**TABLES, language: {**TABLES[language], "texts": texts}}, KINDS)
+    return read_wording({**TABLES, language: {**TABLES[language], "texts": texts}}, KINDS, AUDIENCE)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_language_without_a_voice_speaks_in_the_standard_one_and_never_in_anot
 
 
 def test_a_language_that_is_like_another_takes_from_it_all_but_its_texts() -> None:
-    words = read_wording(TABLES, KINDS).languages
+    words = read_wording(TABLES, KINDS, AUDIENCE).languages
 
     assert words[EASY].word("sender") == words[JA].word("sender")
     assert words[EASY].section("errors")["too_many_at_once"] == words[JA].section("errors")["too_many_at_once"]
@@ -177,19 +177,19 @@ def test_a_language_that_is_like_another_takes_from_it_all_but_its_texts() -> No
     ],
 )
 def test_every_kind_has_a_family_of_texts(kind: str, family: str) -> None:
-    assert read_wording(TABLES, KINDS).families[kind] == family
+    assert read_wording(TABLES, KINDS, AUDIENCE).families[kind] == family
 
 
 def test_another_language_is_added_as_one_file() -> None:
     french = {**TABLES[EN], "service": "Kigen Dayori (fr)"}
 
-    wording = read_wording({**TABLES, Language("fr"): french}, KINDS)
+    wording = read_wording({**TABLES, Language("fr"): french}, KINDS, AUDIENCE)
 
     assert wording.of(Language("fr")).word("service") == "Kigen Dayori (fr)"
 
 
 def test_who_reads_a_language_whose_file_is_gone_is_told_in_japanese() -> None:
-    wording = read_wording(TABLES, KINDS)
+    wording = read_wording(TABLES, KINDS, AUDIENCE)
 
     assert wording.of(Language("fr")) is wording.of(JA)
 
@@ -209,7 +209,7 @@ def test_japanese_has_to_be_there() -> None:
     ],
 )
 def test_a_date_is_written_out_with_its_weekday(language: Language, short: str, full: str) -> None:
-    words = read_wording(TABLES, KINDS).languages[language]
+    words = read_wording(TABLES, KINDS, AUDIENCE).languages[language]
 
     assert words.date(date(2026, 12, 23)) == short
     assert words.date(date(2026, 12, 23), "full_date") == full

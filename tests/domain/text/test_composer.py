@@ -19,7 +19,7 @@ from reminder.domain.text.model import About, Composed, Copy, EarlierOutcome, Re
 from reminder.domain.text.sms import MOST_SEGMENTS
 from reminder.guard.numbers import forbidden_at_length as forbidden
 from reminder.settings import read_table
-from tests.rules import COMPOSER, CONFIG, KINDS, LANGUAGES, STEPS, WORDING, step_text
+from tests.rules import AUDIENCE, COMPOSER, CONFIG, KINDS, LANGUAGES, STEPS, WORDING, step_text
 
 # The matrix of all messages, below.
 pytestmark = pytest.mark.made_once
@@ -506,7 +506,7 @@ def test_a_notice_may_name_the_person() -> None:
     notices = table["notices"]
     assert isinstance(notices, dict)
     named = {**notices, "undelivered": {**notices["undelivered"], "to_do": "{who}へ、{office}のことも。"}}
-    wording = read_wording({JA: {**table, "notices": named}}, KINDS)
+    wording = read_wording({JA: {**table, "notices": named}}, KINDS, AUDIENCE)
 
     told = Composer(wording).notice(reader(CARER, EMAIL), NoticeKind.UNDELIVERED, About())
 

@@ -9,13 +9,15 @@ from itertools import product
 import pytest
 
 from reminder.domain.model.people import Language
+from reminder.domain.rules.next_step import NextAct
 from reminder.domain.text.catalog import SHEETS
-from reminder.domain.text.leaflets import LeafletCard, LeafletContents, render_sheet
+from reminder.domain.text.leaflets import LeafletContents, render_sheet
+from reminder.domain.text.paper import Matter
 from reminder.guard.numbers import forbidden_at_length as forbidden
 from tests.rules import KINDS, LANGUAGES, WORDING
 
 FACTS = LeafletContents("母", "市役所", "田中家", "つばめ", "KIGEN", date(2026, 11, 23))
-CARE = LeafletCard("care_certification", date(2027, 3, 31))
+CARE = Matter("care_certification", date(2027, 3, 31), NextAct.GO, None, date(2027, 3, 31), None)
 LETTER = replace(FACTS, cards=(CARE,))
 
 
@@ -61,7 +63,7 @@ def test_a_letter_for_a_date_that_was_worked_out_says_so_and_uses_the_owner_s_la
     said = text_of(
         page(
             "letter",
-            facts=replace(FACTS, cards=(LeafletCard("other", date(2027, 3, 31), "老人パス", is_computed=True),)),
+            facts=replace(FACTS, cards=(replace(CARE, kind="other", label="老人パス", is_computed=True),)),
         )
     )
 
@@ -80,7 +82,7 @@ def test_whatever_somebody_is_called_is_shown_and_never_obeyed() -> None:
 def test_the_sheet_for_the_refrigerator_has_every_card_with_its_date_and_what_to_bring(language: Language) -> None:
     words = WORDING.of(language)
     ends = {kind: date(2027, 3, day) for day, kind in enumerate(("passport", "mynumber_card", "driving_licence"), 1)}
-    facts = replace(FACTS, cards=tuple(LeafletCard(kind, end) for kind, end in ends.items()))
+    facts = replace(FACTS, cards=tuple(replace(CARE, kind=kind, expires_on=end) for kind, end in ends.items()))
 
     said = text_of(page("fridge", language, facts))
 

@@ -11,7 +11,8 @@ import pytest
 from reminder.domain.model.people import Language
 from reminder.domain.rules.next_step import NextAct
 from reminder.domain.text.catalog import lint
-from reminder.domain.text.letters import STYLE, Matter, ResidentLetter, render_letter, render_letters
+from reminder.domain.text.letters import STYLE, ResidentLetter, render_letter, render_letters
+from reminder.domain.text.paper import Matter
 from reminder.guard.numbers import forbidden_at_length as forbidden
 from reminder.settings import read_table
 from tests.domain.text.test_furigana import bare
@@ -92,7 +93,7 @@ def test_of_a_date_that_was_worked_out_it_is_never_said_that_it_has_passed(langu
     [
         (NextAct.GRACE, False, "病院では、2027年6月30日（水）まで使えます。", "it still works at the hospital"),
         (NextAct.OVER, False, "資格確認書", "and then something else does"),
-        (NextAct.OVER, True, "書いてある日を、見本の里の人と見てください。", "nobody knows whether it is over"),
+        (NextAct.OVER, True, "書いてある日を、職員と見てください。", "nobody knows whether it is over"),
         (NextAct.OPENS, False, "2027年1月1日（金）からです", "nobody is sent to a counter that turns them away"),
         (NextAct.GO, True, "計算した日です", "and before the end it is said to be worked out"),
     ],

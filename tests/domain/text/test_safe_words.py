@@ -19,9 +19,10 @@ from reminder.domain.rules.next_step import NextAct
 from reminder.domain.text.catalog import DIGEST_PARTS, LIMITS, SHEETS, WITH_GRACE
 from reminder.domain.text.composer import Composer
 from reminder.domain.text.digest import Digest, Item, Part
-from reminder.domain.text.leaflets import LeafletCard, LeafletContents, render_sheet
-from reminder.domain.text.letters import Matter, ResidentLetter, render_letter
+from reminder.domain.text.leaflets import LeafletContents, render_sheet
+from reminder.domain.text.letters import ResidentLetter, render_letter
 from reminder.domain.text.model import About, CardContent, Composed, Copy, Reader, ReminderContent, WordPlace
+from reminder.domain.text.paper import Matter
 from reminder.guard.outgoing import foreign_parts
 from tests.rules import COMPOSER, KINDS, LANGUAGES, STEPS, WORDING, step_text
 
@@ -145,7 +146,7 @@ def papers(language: Language) -> Iterator[Write]:
 
         def leaflet(word: str | None, sheet=sheet) -> str:  # type: ignore[no-untyped-def]
             to = reader(ChannelName.EMAIL, language, Audience.PERSON, Mode.HOME, word)
-            cards = (LeafletCard("other", END, word),)
+            cards = (Matter("other", END, NextAct.OPENS, OPEN, OPEN, None, word),)
             facts = LeafletContents(to.label, to.office, to.from_, to.mark, "KIGEN", OPEN, cards)
             return render_sheet(sheet, words, facts)
 

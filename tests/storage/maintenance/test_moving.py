@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from reminder.domain.model.messages import MessageState
+from reminder.domain.model.messages import MessageKind, MessageState
 from reminder.domain.rules.restore import LEAST_IDS, ids_left_out
 from reminder.errors import ConflictError, DatabaseNotReadyError
 from reminder.storage.crypto.keyring import KeyRing, new_key, read_keys
@@ -14,7 +14,7 @@ from reminder.storage.db.session import Database
 from reminder.storage.db.tables import Message
 from reminder.storage.maintenance import installation, moving
 from reminder.storage.outbox import restore_guard
-from reminder.storage.runtime import heartbeats, service_state
+from reminder.storage.runtime import copy_notice, heartbeats, service_state
 from tests.storage.conftest import HOUR, NOW, Rows
 
 
@@ -94,3 +94,21 @@ def test_a_database_that_lost_its_last_commits_asks_about_what_was_due_since_its
         assert doubtful == {message}
         assert tx.scalars(select(Message.state)).all() == [MessageState.UNKNOWN]
         assert Rows(tx, keys).group() > LEAST_IDS
+
+
+def test_another_copy_that_is_gone_is_forgotten_and_what_it_may_have_sent_is_in_doubt(
+    database: Database, keys: KeyRing
+) -> None:
+    with database.writing() as tx:
+        rows = Rows(tx, keys)
+        message = rows.message(rows.contact(person_id=rows.person(rows.group())), kind=MessageKind.REMINDER)
+        assert moving.settle_other_copy(tx, NOW) is None
+        copy_notice.notice(tx, NOW - HOUR)
+
+        was = moving.settle_other_copy(tx, NOW)
+
+        assert was is not None
+        assert was.since == NOW - HOUR
+        assert copy_notice.noticed(tx) is None
+        assert restore_guard.restored_at(tx) == NOW
+        assert restore_guard.mark_doubtful_unknown(tx, [message], NOW + HOUR) == {message}

@@ -145,9 +145,9 @@ def test_what_a_receipt_or_a_bounce_names_is_found(rows: Rows) -> None:
     sent = rows.handed(rows.message(mail, channel=EMAIL), provider_id="<1@example.jp>")
 
     assert queries.named_by_receipts(rows.tx, ["SM1"], [by_id, stranger]) == [
-        NamedMessage(by_name, "SM1", phone, SMS),
-        NamedMessage(by_id, None, phone, SMS),
-        NamedMessage(stranger, None, None, EMAIL),
+        NamedMessage(by_name, "SM1", phone, SMS, created_at=NOW, handed_at=NOW, attempts=1),
+        NamedMessage(by_id, None, phone, SMS, created_at=NOW),
+        NamedMessage(stranger, None, None, EMAIL, created_at=NOW),
     ]
     mail = ReferredMessage(sent, EMAIL, MessageState.ACCEPTED, "<1@example.jp>", True, NOW, False)
     assert queries.by_id(rows.tx, sent) == queries.by_provider_id(rows.tx, "<1@example.jp>") == mail

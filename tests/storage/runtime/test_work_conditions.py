@@ -100,6 +100,10 @@ def evening_that_was_not_counted(rows: Rows) -> None:
     rows.change(Promise, promise, check_at=NOW + HOUR)
 
 
+def name_that_names_nothing(rows: Rows) -> None:
+    service_state.replace(rows.tx, work_conditions.STRAY_REFERENCE_IN, "9 1796086800")
+
+
 def evening_with_something_open(rows: Rows) -> None:
     counted = [DayBalance(TODAY - DAY, "sms", due=1, open=1)]
     daily_balances.replace(rows.tx, TODAY - DAY, counted, is_final=False, now=NOW - HOUR)
@@ -109,6 +113,7 @@ def evening_with_something_open(rows: Rows) -> None:
     ("happens", "name"),
     [
         (receipt, "receipt_waits"),
+        (name_that_names_nothing, "stray_reference"),
         (lease_that_ends, "lease_expired"),
         (failure, "failure_unreported"),
         (reply, "reply_waits"),

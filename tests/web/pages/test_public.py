@@ -186,16 +186,16 @@ def test_the_pages_without_sign_in_are_there_only_for_the_machine_itself(
     web = web_of(small_village, local_pages=True)
     browser = Visitor(web, machine=machine, host=host, headers=headers)
 
-    answers = [browser.get("/overview"), browser.get("/outbox"), browser.get("/balance")]
+    answers = [browser.get("/overview"), browser.get("/outbox"), browser.get("/balance"), browser.get("/effect")]
 
-    assert [answer.status for answer in answers] == [200 if is_shown else 404] * 3, why
+    assert [answer.status for answer in answers] == [200 if is_shown else 404] * 4, why
     if not is_shown:
-        assert [answer.body for answer in answers] == [browser.get("/nowhere").body] * 3, (
+        assert [answer.body for answer in answers] == [browser.get("/nowhere").body] * 4, (
             "as if there were no such page"
         )
 
 
-@pytest.mark.parametrize("target", ["/overview", "/outbox", "/balance"])
+@pytest.mark.parametrize("target", ["/overview", "/outbox", "/balance", "/effect"])
 def test_a_service_for_others_has_no_pages_without_sign_in(small_village: Village, target: str) -> None:
     answer = visitor(small_village, local_pages=False).get(target)
 
