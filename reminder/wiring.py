@@ -20,6 +20,7 @@ from reminder.clock import Clock, SystemClock, monotonic
 from reminder.domain.model.card_kinds import read_kinds
 from reminder.domain.model.claims import Claim, read_claims
 from reminder.domain.model.messages import Channel
+from reminder.domain.model.own_kinds import Kinds
 from reminder.domain.model.people import ChannelName, Language
 from reminder.domain.parsing import replies
 from reminder.domain.parsing.column_headings import read_headings
@@ -211,7 +212,7 @@ def _rules_in(folder: Path) -> Rulebook:
         fix = "call this file schedules.toml, its [rungs] [steps], and each `ladder` in cards.toml `schedule`"
         raise SettingsError("config/ladders.toml", fix)
     schedules = read_schedules(read_table(folder / "schedules.toml"))
-    kinds = read_kinds(read_table(folder / "cards.toml"))
+    kinds = Kinds(read_kinds(read_table(folder / "cards.toml")))
     refuse_dangling_names(kinds, schedules)
     files = sorted(path for path in (folder / "wording").glob("*.toml") if path.name != "lint.toml")
     tables = {Language(path.stem): read_table(path) for path in files}

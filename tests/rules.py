@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from reminder.domain.model.card_kinds import read_kinds
+from reminder.domain.model.own_kinds import Kinds
 from reminder.domain.model.people import Language
 from reminder.domain.parsing.column_headings import read_headings
 from reminder.domain.rules.quotas import read_quotas
@@ -20,7 +21,7 @@ TABLES = {
     if path.name != "lint.toml"
 }
 LANGUAGES = tuple(TABLES)
-KINDS = read_kinds(read_table(CONFIG / "cards.toml"))
+KINDS = Kinds(read_kinds(read_table(CONFIG / "cards.toml")))
 AUDIENCE = read_audience_of(read_table(CONFIG / "audience.toml"))
 WORDING = read_wording(TABLES, KINDS, AUDIENCE)
 COMPOSER = Composer(WORDING)

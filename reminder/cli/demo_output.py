@@ -31,7 +31,7 @@ from reminder.demo import (
 )
 from reminder.domain.model.languages import read_facts
 from reminder.domain.model.people import Language, Mode
-from reminder.domain.text.catalog import Catalog
+from reminder.domain.text.catalog import Catalog, KindWords
 from reminder.domain.text.text_width import width_of, wrapped
 from reminder.errors import RefusedInputError
 from reminder.settings import config_dir
@@ -78,7 +78,7 @@ class _Screen:
 
     def __init__(self, language: Language) -> None:
         table = words_in(config_dir(), language)
-        self._words = Catalog(table, {}, {}, read_facts(language, table))
+        self._words = Catalog(table, {}, KindWords({}), read_facts(language, table))
         self.words: Mapping[str, str] = self._words.section("shown")
 
     def lines(self, stories: Stories) -> Iterator[str]:

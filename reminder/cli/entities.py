@@ -41,6 +41,7 @@ from reminder.cli.groups import (
 )
 from reminder.cli.options import storable_id
 from reminder.cli.output import AsJson, print_rows, renamed
+from reminder.cli.own_kinds import add_own_kind, change_own_kind, list_own_kinds, remove_own_kind
 from reminder.cli.people import act_on_person, add_person
 from reminder.errors import NotFoundError, UnknownChoiceError
 
@@ -96,6 +97,11 @@ def add_to(app: typer.Typer) -> None:
                 "take-back": take_back,
                 "life": show_life,
             },
+        ),
+        (
+            "own-kind",
+            "Kinds of cards of a group's own.",
+            {"add": add_own_kind, "set": change_own_kind, "remove": remove_own_kind, "list": list_own_kinds},
         ),
     )
     for name, use, commands in nouns:

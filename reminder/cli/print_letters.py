@@ -77,13 +77,14 @@ def print_letters(asked: LetterRequest, out: Path | None, *, as_json: bool) -> N
 
 
 def _letters(app: "App", asked: LetterRequest) -> "list[ResidentLetter]":
+    from reminder.domain.model.own_kinds import own_id
     from reminder.domain.parsing.dates import read_month
     from reminder.planning.reports.resident_letters import Choice, letters_of
     from reminder.storage.registry import groups
 
     if asked.group is None:
         raise RefusedInputError("usage_missing", option="--group", command="reminder print")
-    if asked.kind and asked.kind not in app.rules.kinds:
+    if asked.kind and asked.kind not in app.rules.kinds and own_id(asked.kind) is None:
         raise UnknownChoiceError(field="kind", choices=list(app.rules.kinds))
     month = None if asked.month is None else read_month(asked.month)
     choice = Choice(month, asked.unit, asked.kind, frozenset(asked.people))

@@ -13,7 +13,7 @@ from reminder.domain.model.languages import read_facts
 from reminder.domain.model.people import ChannelName
 from reminder.domain.rules import hours
 from reminder.domain.text import sms_segments
-from reminder.domain.text.catalog import Catalog
+from reminder.domain.text.catalog import Catalog, KindWords
 from reminder.planning.preview import Preview
 from reminder.settings import config_dir
 from reminder.simulate import SimulatedMessage, SimulatedWorld, settle_village, simulated_world, start_of
@@ -87,7 +87,7 @@ class ShownTexts:
 
     def __init__(self, names: Mapping[str, str] | None = None) -> None:
         table = words_in(config_dir(), terminal_language())
-        self._words = Catalog(table, {}, {}, read_facts(terminal_language(), table))
+        self._words = Catalog(table, {}, KindWords({}), read_facts(terminal_language(), table))
         self.words = self._words.section("shown")
         self.names: Mapping[str, str] = names or {}
         self._mails: set[tuple[str, str]] = set()

@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 from itertools import product
 
 from reminder.domain.model.card_kinds import CardKind, Grace
+from reminder.domain.model.own_kinds import days_of_kind
 from reminder.domain.model.people import ChannelName, Language, Mode
 from reminder.domain.parsing.column_headings import ColumnHeadings
 from reminder.domain.parsing.replies import ReplyRules
@@ -83,6 +84,10 @@ class Rulebook:
         return dates, schedule.plan(
             self.schedules.of(mode, card_kind, preferences), dates, mode, preferences.on_holidays
         )
+
+    def preferences_of(self, kind: str, own_days: tuple[int, ...], preferences: Preferences) -> Preferences:
+        """Return the preferences for a card: its own days come before those of its kind, these before the group's."""
+        return preferences.on_days(own_days or days_of_kind(self.kind(kind)))
 
     def dates_of(
         self,

@@ -12,6 +12,7 @@ from reminder.domain.model.card_states import (
     EndReason,
 )
 from reminder.domain.model.messages import CancelReason
+from reminder.domain.model.own_kinds import stored_kind
 from reminder.domain.model.state_machine import Move
 from reminder.domain.parsing import dates
 from reminder.enrolment.cards import current_card, first_planning_day_of, retire_card
@@ -134,9 +135,13 @@ def _refuse_second(uow: UnitOfWork, card: CardView) -> None:
     if card.retired_at is None:
         return
     others = cards.current_of_person(uow.tx, card.person_id)
-    known = next((other for other in others if (other.kind, other.label) == (card.kind, card.label)), None)
+    known = next((other for other in others if _sort_of(other) == _sort_of(card)), None)
     if known is not None:
         raise ConflictError("card_known", field="kind", card=known.id)
+
+
+def _sort_of(card: CardView) -> tuple[str, str]:
+    return stored_kind(card.kind), card.label
 
 
 def _restore(uow: UnitOfWork, card: CardView, person: PersonView, life: CardLifeView) -> None:

@@ -14,6 +14,7 @@ from dateutil.relativedelta import relativedelta
 from reminder.domain.model.card_kinds import OTHER
 from reminder.domain.model.card_states import END, FINISH, RENEW, REOPEN, EndReason
 from reminder.domain.model.messages import CancelReason
+from reminder.domain.model.own_kinds import own_id, stored_kind
 from reminder.domain.model.people import Mode
 from reminder.domain.parsing import dates
 from reminder.domain.parsing.days_before import checked_days, days_of, kept_form
@@ -25,14 +26,21 @@ from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
 from reminder.domain.rules.quotas import Quota
 from reminder.domain.rules.steps import first_planning_day
 from reminder.enrolment.records import refuse_with_person
-from reminder.errors import ConflictError, NeedsConfirmationError, NotFoundError, RefusedInputError
+from reminder.errors import (
+    ConflictError,
+    NeedsConfirmationError,
+    NotFoundError,
+    RefusedInputError,
+    UnknownChoiceError,
+)
 from reminder.guard.text import clean_label
 from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
-from reminder.storage.registry import card_lives, cards, contacts, groups, people, person_lives, quotas
+from reminder.storage.registry import card_lives, cards, contacts, groups, own_kinds, people, person_lives, quotas
 from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.groups import GroupView
+from reminder.storage.registry.own_kinds import OwnKindView
 from reminder.storage.registry.people import PersonView
 from reminder.storage.reminders import reminders
 from reminder.storage.runtime import activity_log
@@ -169,15 +177,16 @@ class _CardBatch:
             group_id: cache(partial(_first_planning_day_by, uow.rules, group.preferences, uow.today))
             for group_id, group in in_groups.items()
         }
+        self._own_kinds = {group_id: _own_kinds(uow, group_id, wanted) for group_id in in_groups}
         self._binding = {kind.bound_by for kind in uow.rules.kinds.values()}
 
     def add(self, person: PersonView, wanted: NewCard, *, confirmed: bool, with_offers: bool) -> CardAdded:
         """Check a card and add it to the batch. Raises as add_card."""
         others = self._current[person.id]
-        found = _check(self._uow, others, wanted, confirmed=confirmed)
+        found = _check(self._uow, others, self._own_kinds[person.group_id], wanted, confirmed=confirmed)
         if found.label:
             refuse_with_person(person, found.label)
-        kind, dated, rules = wanted.kind, found.dated, self._uow.rules
+        kind, dated, rules = found.kind, found.dated, self._uow.rules
         own_days = checked_days(wanted.own_days)
         carried_by = rules.kind(kind).carried_by
         carrier = next((other for other in others if other.kind == carried_by), None)
@@ -236,9 +245,10 @@ def draft(uow: UnitOfWork, *, person_id: int, wanted: NewCard, confirmed: bool =
     """Return what add_card would take. Raise as it does."""
     person = _person(uow.tx, person_id)
     refuse_gone(uow.tx, [person_id])
-    found = _check(uow, cards.current_of_person(uow.tx, person_id), wanted, confirmed=confirmed)
-    offers = _offers(uow, person, wanted.kind, found.dated, found.ends)
-    return CardDraft(wanted.kind, found.label, found.dated.expires_on, found.dated.is_computed, offers)
+    own = _own_kinds(uow, person.group_id, {person_id: [wanted]})
+    found = _check(uow, cards.current_of_person(uow.tx, person_id), own, wanted, confirmed=confirmed)
+    offers = _offers(uow, person, found.kind, found.dated, found.ends)
+    return CardDraft(found.kind, found.label, found.dated.expires_on, found.dated.is_computed, offers)
 
 
 @dataclass(frozen=True)
@@ -250,23 +260,56 @@ class _Dated:
 
 @dataclass(frozen=True)
 class _Checked:
-    """A card that may be registered; `ends`: the end dates of the person's other current cards, by kind."""
+    """A card that may be registered; `ends`: the end dates of the person's other current cards, by kind.
 
+    `kind`: its key, that of a group's own kind with its facts.
+    """
+
+    kind: str
     label: str
     dated: _Dated
     ends: Mapping[str, date]
 
 
-def _check(uow: UnitOfWork, others: Sequence[CardView], wanted: NewCard, *, confirmed: bool) -> _Checked:
-    """Check a typed card. `others`: the person's current cards. Raises as add_card."""
-    uow.rules.kind(wanted.kind)
-    label = clean_card_label(wanted.kind, wanted.label)
+def _own_kinds(uow: UnitOfWork, group_id: int, wanted: Mapping[int, Sequence[NewCard]]) -> Mapping[int, OwnKindView]:
+    """Return the kinds of the group by id, where one of the wanted cards is of such a kind."""
+    if not any(own_id(card.kind) is not None for some in wanted.values() for card in some):
+        return {}
+    return {one.id: one for one in own_kinds.of_group(uow.tx, group_id)}
+
+
+def _kind_and_label(uow: UnitOfWork, own: Mapping[int, OwnKindView], wanted: NewCard) -> tuple[str, str]:
+    """Return the key of a card's kind and its label. A card of a group's own kind is called like that kind."""
+    kind_id = own_id(wanted.kind)
+    if kind_id is None:
+        uow.rules.kind(wanted.kind)
+        return wanted.kind, clean_card_label(wanted.kind, wanted.label)
+    kind = own.get(kind_id)
+    if kind is None:
+        raise UnknownChoiceError(field="kind", choices=[*uow.rules.kinds, *(one.public_name for one in own.values())])
+    if wanted.label not in (None, kind.name):
+        raise RefusedInputError("card_label_unwanted", field="card_label")
+    return kind.key, kind.name
+
+
+def _check(
+    uow: UnitOfWork,
+    others: Sequence[CardView],
+    own: Mapping[int, OwnKindView],
+    wanted: NewCard,
+    *,
+    confirmed: bool,
+) -> _Checked:
+    """Check a typed card. `others`: the person's current cards; `own`: the group's own kinds. Raises as add_card."""
+    kind, label = _kind_and_label(uow, own, wanted)
     ends = {other.kind: other.expires_on for other in others}
-    known = next((other for other in others if (other.kind, other.label) == (wanted.kind, label)), None)
+    known = next(
+        (other for other in others if (stored_kind(other.kind), other.label) == (stored_kind(kind), label)), None
+    )
     if known is not None:
         raise ConflictError("card_known", field="kind", card=known.id)
-    dated = _read_dates(uow, wanted.kind, wanted.typed, ends, confirmed=confirmed)
-    return _Checked(label, dated, ends)
+    dated = _read_dates(uow, kind, wanted.typed, ends, confirmed=confirmed)
+    return _Checked(kind, label, dated, ends)
 
 
 def _person(tx: Tx, person_id: int) -> PersonView:
@@ -516,6 +559,6 @@ def _first_planning_day_by(
         insurance=insurance,
         carrier_ends_on=carrier_ends_on,
         is_bound=is_bound,
-        preferences=preferences.on_days(own_days),
+        preferences=rules.preferences_of(kind, own_days, preferences),
     )
     return first_planning_day(plan, expires_on, today)

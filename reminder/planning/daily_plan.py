@@ -250,12 +250,13 @@ class DailyPlan:
             everybody = [one for one in recipients if one not in told_early]
             wanting = [one for one in everybody if is_wanted(one.copies, step, said, card.expires_on)]
             # At least one recipient must be reminded. If nobody is closer to the person, copy preferences do not apply.
+            own = preferences_of(self.rules, card, context.group.preferences)
             for recipient in wanting if wanting or recipient_set.has_nearer(audience) else everybody:
                 contact = past.contact_for(
                     recipient,
                     reminder.key,
                     self.rules.channels,
-                    is_call_step=is_called_at(step, context.plan, preferences_of(card, context.group.preferences)),
+                    is_call_step=is_called_at(step, context.plan, own),
                     is_open=partial(self._is_open, reminder, preferences=context.group.preferences),
                 )
                 if contact is not None:

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from reminder.clock import japan_date
 from reminder.domain.model.card_kinds import OTHER
 from reminder.domain.model.end_outcomes import EndOutcome
+from reminder.domain.model.own_kinds import stored_kind
 from reminder.domain.model.people import ChannelName
 from reminder.domain.rules import effect
 from reminder.domain.rules.effect import EndFacts
@@ -143,7 +144,7 @@ def _new_row(uow: UnitOfWork, recorded: RecordedEnd, others: Mapping[str, date])
         valid_until=valid_until,
         grace_ends_on=grace_ends_on,
         # A kind of a group's own, or of a config/ of before, would name the group in numbers about all.
-        kind=kind if kind in uow.rules.kinds else OTHER,
+        kind=stored_kind(kind) if kind in uow.rules.kinds else OTHER,
         group_kind=recorded.group_kind,
         mode=recorded.mode,
         step=effect.NOTHING,

@@ -44,6 +44,7 @@ from reminder.web.pages import (
     letters,
     monthly_plan,
     organisation,
+    own_kinds,
     people,
     privacy,
     public,
@@ -114,7 +115,7 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.include_router(webhooks.router)
     web.include_router(public.public)
     at_home = (dashboard, organisation, renewals, monthly_plan, city_visits, letters, import_pages)
-    for module in (sign_in, confirm, privacy, *at_home, people, contacts, print_pages, cards, settings):
+    for module in (sign_in, confirm, privacy, *at_home, people, contacts, print_pages, cards, settings, own_kinds):
         web.include_router(module.router)
     web.include_router(api.router)
     if local_pages:

@@ -260,6 +260,7 @@ def _card(card: _Card, sizes: Sizes, now: datetime) -> Mapping[str, object]:
         "next_reminder_on": max(japan_date(now) + timedelta(days=2), card.expires_on - timedelta(days=30)),
         "acknowledged_on": None,
         "remind_on": None,
+        "own_kind": None,
         "own_days": "",
         "escalation_level": 0,
         "escalate_on": None,

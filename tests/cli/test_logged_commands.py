@@ -70,6 +70,10 @@ def acknowledged(family: Terminal) -> None:
     family.answer("card", "acknowledge", "1")
 
 
+def with_kind(family: Terminal) -> None:
+    family.answer("own-kind", "add", "--group", "1", "--name", "会員証")
+
+
 def with_token(family: Terminal) -> None:
     family.answer("token", "make", "--group", "1", "--name", "台帳")
 
@@ -142,6 +146,9 @@ LOGS: dict[str, tuple[list[str], Prepare, str]] = {
     "card apply": (["1"], nothing, "card_applied"),
     "card ready": (["1"], nothing, "card_ready"),
     "card book": (["1"], nothing, "card_unbooked"),
+    "own-kind add": (["--group", "1", "--name", "会員証"], nothing, "own_kind_added"),
+    "own-kind set": (["1", "--name", "回数券"], with_kind, "own_kind_changed"),
+    "own-kind remove": (["1"], with_kind, "own_kind_removed"),
     "card days": (["1", "60 30 7"], nothing, "card_days_changed"),
     "card take-back": (["1"], acknowledged, "card_taken_back"),
     "token make": (["--group", "1", "--name", "台帳"], nothing, "token_made"),
@@ -179,6 +186,7 @@ LOGS_NOTHING = {
             "doctor",
             "fetch",
             "group list",
+            "own-kind list",
             "health",
             "print",
             "promise list",

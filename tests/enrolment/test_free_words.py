@@ -12,9 +12,10 @@ from sqlalchemy import select
 from reminder.domain.model.access import Actor, Scope
 from reminder.domain.model.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.domain.text.error_messages import explain
-from reminder.enrolment import cards, consent, register
+from reminder.enrolment import cards, consent, own_kinds, register
 from reminder.enrolment.cards import NewCard, TypedDates
 from reminder.enrolment.identity import api_tokens, membership
+from reminder.enrolment.own_kinds import OwnKindDraft
 from reminder.enrolment.register import NewPerson, PersonChanges
 from reminder.errors import RefusedInputError, UnsafeWordError
 from reminder.guard.outgoing import UnsafeWord
@@ -75,6 +76,10 @@ ENTRIES: dict[str, list[Enter]] = {
         lambda uow, word: cards.add_card(uow, person_id=1, kind="other", typed=DATES, label=word),
         lambda uow, word: cards.draft(uow, person_id=1, wanted=NewCard("other", DATES, word)),
     ],
+    "own_kinds.name": [
+        lambda uow, word: own_kinds.add_own_kind(uow, group_id=1, wanted=OwnKindDraft(word)),
+        lambda uow, word: own_kinds.change_own_kind(uow, group_id=1, kind_id=1, wanted=OwnKindDraft(word)),
+    ],
     "api_tokens.name": [lambda uow, word: api_tokens.make_token(uow, who=OWNER, name=word, scopes=[Scope.READ])],
 }  # fmt: skip
 # A home's own number of four or five digits, and a room of as many, may be written.
@@ -121,7 +126,7 @@ def test_every_function_that_takes_a_free_word_is_among_the_entries() -> None:
     assert takers - OF_THE_OPERATOR == {
         "register.add_group", "register._person_row", "register.edit_person", "register._contact_row",
         "membership.found_household", "membership.rename_member", "membership.rename_group", "membership.set_organisation",
-        "consent.ask", "consent.confirm", "cards.clean_card_label", "api_tokens.make_token", "resident_rows._label",
+        "consent.ask", "consent.confirm", "cards.clean_card_label", "own_kinds._checked", "api_tokens.make_token", "resident_rows._label",
     }  # fmt: skip
 
 

@@ -154,6 +154,10 @@ def through_the_pages(do: Doing) -> None:
         {"act": "step_back"},
     ):
         do.at("POST /cards/{card_id}/life", life, **fields)
+    kind = {"own_kind_name": "会員証", "place": "shop", "stand_in": "anybody"}
+    do.at("POST /settings/kinds", "/settings/kinds", **kind)
+    do.at("POST /settings/kinds/{kind_id}", "/settings/kinds/1", **kind, opens_days="30")
+    do.at("POST /settings/kinds/{kind_id}", "/settings/kinds/1", act="remove")
     do.at("POST /cards/{card_id}/days", f"/cards/{ids['card_id'] + 1}/days", own_days="60 30 7")
     do.at("POST /cards/{card_id}/{act}", f"/cards/{ids['card_id'] + 1}/retire")
     renew, day = f"/cards/{ids['card_id']}/renew", {"expires_era": "西暦", "expires_year": "2029", "expires_month": "2"}
@@ -284,6 +288,9 @@ def by_programs(do: Doing) -> None:
         {"act": "step_back"},
     ):
         do.call(of_life, f"/cards/{number}/life", given)
+    own = do.call("POST /api/v1/own-kinds", "/own-kinds", {"name": "会員証"})["id"]  # type: ignore[index]
+    do.call("POST /api/v1/own-kinds/{kind_id}", f"/own-kinds/{own}", {"name": "会員証", "lead_days": 7})
+    do.call("DELETE /api/v1/own-kinds/{kind_id}", f"/own-kinds/{own}")
     do.call("POST /api/v1/cards/{card_id}/days", f"/cards/{number}/days", {"days": [60, 30, 7]})
     do.call("POST /api/v1/cards/{card_id}/renew", f"/cards/{number}/renew", {"expires": "2030-03-31"})
     do.call("POST /api/v1/cards/{card_id}/retire", f"/cards/{number}/retire")

@@ -97,6 +97,8 @@ DOES_NOT_ASK = {
             "POST /cards/{card_id}/{act}",
             "POST /cards/{card_id}/life",
             "POST /cards/{card_id}/days",
+            "POST /settings/kinds",
+            "POST /settings/kinds/{kind_id}",
             "POST /people/{person_id}/life",
             "POST /months/act",
             "POST /months/renew",

@@ -20,6 +20,8 @@ SIGNATURE_CERTIFICATE = "mynumber_signature_certificate"
 MY_NUMBER = (CARD, USER_CERTIFICATE, SIGNATURE_CERTIFICATE)
 # Anything else that ends, under a label of its owner's.
 OTHER = "other"
+# The key of a kind of a group's own begins so; see own_kinds.
+OWN = "own:"
 
 
 class _Row(BaseModel):
@@ -56,6 +58,8 @@ class RenewalPlace(StrEnum):
     INSURER = "insurer"
     SHOP = "shop"
     OWN_PHONE = "own_phone"
+    POST = "post"
+    TELEPHONE = "telephone"  # a call is enough
     ARRIVES = "arrives_by_itself"
     ISSUER = "issuer"  # nothing is known of it
 
@@ -310,12 +314,13 @@ _FIRST_ACTS: Mapping[RenewalPlace, FirstAct] = {
     RenewalPlace.ARRIVES: FirstAct.WAIT,
     RenewalPlace.INSURER: FirstAct.ASK,
     RenewalPlace.ISSUER: FirstAct.ASK,
+    RenewalPlace.TELEPHONE: FirstAct.ASK,
     RenewalPlace.OWN_PHONE: FirstAct.SET_UP,
     RenewalPlace.DRIVING_SCHOOL: FirstAct.BOOK,
 }
 
 # Places that cannot be reached on days on which municipal counters are closed.
-_PUBLIC_OFFICES = (
+PUBLIC_OFFICES = (
     RenewalPlace.MUNICIPAL_COUNTER,
     RenewalPlace.IMMIGRATION,
     RenewalPlace.HEALTH_CENTRE,
@@ -367,7 +372,7 @@ class CardKind(_Row):
             raise ValueError("the stages come in the order booked, applied, ready_to_collect")
         if self.stand_in.collect is not None and LifeStage.READY not in self.stages:
             raise ValueError("only what lies ready is collected")
-        if self.closes_with_counters and self.done_at not in _PUBLIC_OFFICES:
+        if self.closes_with_counters and self.done_at not in PUBLIC_OFFICES:
             raise ValueError("only public offices close with the counters")
         if (self.done_at is RenewalPlace.ARRIVES) != (self.texts == "arrival"):
             raise ValueError("what arrives by itself has the texts of an arrival")
@@ -392,7 +397,7 @@ class CardKind(_Row):
 
         A card of one's own may be anything.
         """
-        if self.key == OTHER:
+        if self.key == OTHER or self.key.startswith(OWN):
             return tuple(LifeStage)
         goes = self.first_act in (FirstAct.BOOK, FirstAct.APPLY, FirstAct.GO)
         return tuple(stage for stage in LifeStage if stage in self.stages or (stage is LifeStage.BOOKED and goes))
@@ -414,6 +419,10 @@ class Version(_Row):
     first: date
     last: date
     kind: CardKind
+
+
+# Its own versions refer to it; models that inherit from it need it whole.
+CardKind.model_rebuild()
 
 
 # The allowed values of each field, in the syntax of the file, for error messages.

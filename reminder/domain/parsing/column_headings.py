@@ -193,6 +193,11 @@ def fold(heading: str) -> str:
     return _BETWEEN.sub("", visible)
 
 
+def without_end(heading: str) -> str:
+    """Return a heading folded, without the word for an end: 会員証 for 会員証の有効期限."""
+    return _END.sub("", fold(heading))
+
+
 def read_headings(table: Mapping[str, object]) -> ColumnHeadings:
     """Return the headings of the parsed config/headings.toml; raises SettingsError."""
     try:

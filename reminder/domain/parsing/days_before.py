@@ -32,6 +32,20 @@ def read_days(text: str) -> tuple[int, ...]:
     return checked_days(days)
 
 
+def read_day_count(text: str, field: str) -> int | None:
+    """Return a number of days, as people type it: 60, ６０日, 60日前; None for an empty text.
+
+    Raises RefusedInputError.
+    """
+    plain = unicodedata.normalize("NFKC", text).strip()
+    if not plain:
+        return None
+    found = _DAY.fullmatch(plain)
+    if found is None:
+        raise unreadable(text, field, "days_unreadable")
+    return int(found[1])
+
+
 def days_of(kept: str) -> tuple[int, ...]:
     """Return stored days: "60 30 7". Raises ValueError for what no program of ours has stored."""
     return tuple(map(int, kept.split()))

@@ -9,9 +9,10 @@ from itertools import product
 from string import Formatter
 from typing import cast
 
-from reminder.domain.model.card_kinds import CardKind
+from reminder.domain.model.card_kinds import OTHER, CardKind, RenewalPlace
 from reminder.domain.model.languages import LanguageFacts, read_facts
 from reminder.domain.model.notices import ALL_NOTICES, ANSWERS
+from reminder.domain.model.own_kinds import STAND_INS, Families, read_key
 from reminder.domain.model.people import Audience, ConsentHow, Language, Mode, Role
 from reminder.domain.rules.next_step import NextAct
 from reminder.domain.rules.open_matters import MatterState
@@ -267,13 +268,53 @@ class TextKey:
     name: str
 
 
+class KindWords(Mapping[str, Mapping[str, str]]):
+    """The words of each kind of config/cards.toml, in its order; those of any key of a group's own are found too.
+
+    `own`: the words of such a kind, by its place and who may go for the holder.
+    """
+
+    def __init__(
+        self, shipped: Mapping[str, Mapping[str, str]], own: Mapping[tuple[str, str], Mapping[str, str]] | None = None
+    ) -> None:
+        self._shipped, self._own = shipped, own or {}
+
+    def __getitem__(self, key: str) -> Mapping[str, str]:
+        """Return the words of a kind. Raises KeyError."""
+        if key in self._shipped:
+            return self._shipped[key]
+        kind = read_key(key)
+        if kind is None:
+            raise KeyError(key)
+        return self._own[kind.done_at, kind.stand_in.apply]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the keys of the file."""
+        return iter(self._shipped)
+
+    def __len__(self) -> int:
+        """Return the number of kinds in the file."""
+        return len(self._shipped)
+
+    def map(self, change: Callable[[str], str]) -> "KindWords":
+        """Return the same words, each changed."""
+
+        def changed(said: Mapping[str, str]) -> Mapping[str, str]:
+            return {name: change(text) for name, text in said.items()}
+
+        return KindWords(
+            {key: changed(said) for key, said in self._shipped.items()},
+            {which: changed(said) for which, said in self._own.items()},
+        )
+
+
 @dataclass(frozen=True)
 class Catalog:
     """One language: its table, its texts as they are written, and its words for each kind."""
 
     table: Mapping[str, object]
     texts: Mapping[TextKey, str]
-    kinds: Mapping[str, Mapping[str, str]]  # kind -> KIND_WORDS
+    kinds: "KindWords"  # kind -> KIND_WORDS
     facts: LanguageFacts
     read: Callable[[str], str] = str  # a word typed by a user, with its reading where the language has one
 
@@ -357,7 +398,7 @@ class Catalog:
         return Catalog(
             table={**self.table, **{name: furigana.everywhere(self.table[name], annotate) for name in _READ_IN_MAIL}},
             texts={key: annotate(text) for key, text in self.texts.items()},
-            kinds={kind: {name: annotate(text) for name, text in said.items()} for kind, said in self.kinds.items()},
+            kinds=self.kinds.map(annotate),
             facts=self.facts,
             read=annotate,
         )
@@ -374,7 +415,7 @@ class Catalogs:
     @cached_property
     def families(self) -> Mapping[str, str]:
         """The family of texts of each kind of card, in the order of config/cards.toml."""
-        return {key: kind.texts for key, kind in self.kinds.items()}
+        return Families(self.kinds)
 
     def of(self, language: Language) -> Catalog:
         """Return a language's catalog; the Japanese one where its file is gone, so that its readers still get texts."""
@@ -498,7 +539,7 @@ def _read_language(
             return ""
 
     texts = dict(_read_texts(table, where, checked))
-    unsaid = Catalog(table, texts, {}, facts)
+    unsaid = Catalog(table, texts, KindWords({}), facts)
     for voice, family in product(VOICES, FAMILIES):
         for each in _needed(family):
             name, found = each if isinstance(each, str) else each.name, unsaid.key_of(voice, family, each)
@@ -518,7 +559,23 @@ def _read_language(
             name: checked(f"{where}: kinds.{key}.{name}", _at(table, f"kinds.{key}.{name}"), placeholders)
             for name, placeholders in needed.items()
         }
-    return Catalog(table, texts, said, facts)
+    own: Mapping[tuple[str, str], Mapping[str, str]] = {
+        (str(place), str(stand_in)): {
+            name: checked(f"{where}: {at}", _at(table, at), placeholders)
+            for name, placeholders in KIND_WORDS.items()
+            for at in [_own_word(table, name, place, stand_in)]
+        }
+        for place, stand_in in product(RenewalPlace, STAND_INS)
+    }
+    return Catalog(table, texts, KindWords(said, own), facts)
+
+
+def _own_word(table: Mapping[str, object], name: str, place: str, stand_in: str) -> str:
+    """Return where a word of a group's own kind stands: by its place, by who may go, or as that of any other card."""
+    for at in (f"own_kinds.{place}.{name}", f"own_kinds.{stand_in}.{name}"):
+        if _at(table, at) is not None:
+            return at
+    return f"kinds.{OTHER}.{name}"
 
 
 def _needed(family: str) -> Iterator[StepText | str]:

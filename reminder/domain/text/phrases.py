@@ -8,6 +8,7 @@ from typing import Self, TypeVar
 
 from reminder.domain.model import card_kinds
 from reminder.domain.model.card_kinds import CardKind
+from reminder.domain.model.own_kinds import Families, stored_kind
 from reminder.domain.rules.steps import Stage
 from reminder.domain.text.audience import AudienceRules
 from reminder.domain.text.catalog import (
@@ -63,15 +64,18 @@ class Topic:
 
 
 def in_order(contents: Sequence[_Content], families: Mapping[str, str]) -> list[_Content]:
-    """Return cards by their end; those of one day in the order of their kinds in config/cards.toml."""
+    """Return cards by their end; those of one day in the order of their kinds in config/cards.toml.
+
+    A kind of a group's own stands where any other card stands.
+    """
     kinds = list(families)
-    return sorted(contents, key=lambda one: (one.expires_on, kinds.index(one.kind)))
+    return sorted(contents, key=lambda one: (one.expires_on, kinds.index(stored_kind(one.kind))))
 
 
 def by_urgency(contents: Sequence[ReminderContent], families: Mapping[str, str]) -> list[ReminderContent]:
     """Return cards by the nearness of their ends, before or after; those of one day in the order of their kinds."""
     kinds = list(families)
-    return sorted(contents, key=lambda one: (one.urgency, kinds.index(one.kind)))
+    return sorted(contents, key=lambda one: (one.urgency, kinds.index(stored_kind(one.kind))))
 
 
 def _family_of(contents: Sequence[ReminderContent], families: Mapping[str, str]) -> str | None:
@@ -144,7 +148,7 @@ class Phrases:
     @cached_property
     def families(self) -> Mapping[str, str]:
         """The family of texts of each kind of card, in the order of config/cards.toml."""
-        return {key: kind.texts for key, kind in self.kinds.items()}
+        return Families(self.kinds)
 
     @cached_property
     def in_mail(self) -> "Phrases":

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reminder.domain.model.imports import (
+    CARD,
     HAS_MOVED_OUT,
     Finding,
     Level,
@@ -19,6 +20,7 @@ from reminder.domain.model.imports import (
     needs_own_answer,
 )
 from reminder.domain.model.messages import CancelReason
+from reminder.domain.model.own_kinds import own_id
 from reminder.domain.model.person_states import PersonState
 from reminder.domain.parsing.resident_rows import Resident, ResidentContact
 from reminder.domain.rulebook import Rulebook
@@ -33,7 +35,7 @@ from reminder.enrolment.register import NewContact, NewPerson, PersonChanges
 from reminder.errors import ConflictError
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
-from reminder.storage.registry import contacts, groups, imports, person_lives, sheet_memory
+from reminder.storage.registry import contacts, groups, imports, own_kinds, person_lives, sheet_memory
 from reminder.storage.registry.imports import CheckedRow, ImportRowView, ImportView
 from reminder.storage.registry.sheet_memory import SaidOfPerson
 from reminder.storage.runtime import activity_log
@@ -70,6 +72,8 @@ def save_rows(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[ImportRo
     """
     groups.lock(uow.tx, sheet_import.group_id)
     read = [read_row(sheet_import.mapping, row, uow.today) for row in rows if _is_to_be_saved(sheet_import, row)]
+    gone = _kinds_gone(uow, sheet_import)
+    read = [_without_gone(one, gone) for one in read]
     wanted = [
         _WantedRow(one.row, one.resident, _whom(one.row), _effect(one.row)) for one in read if one.resident is not None
     ]
@@ -174,6 +178,28 @@ def _remember(
     sheet_memory.remember(uow.tx, uow.keys, sheet_import.group_id, said, uow.now)
 
 
+def _kinds_gone(uow: UnitOfWork, sheet_import: ImportView) -> Mapping[str, int]:
+    """Return the group's own kinds that columns are mapped to and that were removed since, with their columns."""
+    mapped = {
+        field.removeprefix(CARD): place
+        for place, field in sheet_import.mapping.by_place.items()
+        if own_id(field.removeprefix(CARD)) is not None
+    }
+    if not mapped:
+        return {}
+    present = {one.public_name for one in own_kinds.of_group(uow.tx, sheet_import.group_id)}
+    return {kind: place for kind, place in mapped.items() if kind not in present}
+
+
+def _without_gone(read: ReadRow, gone: Mapping[str, int]) -> ReadRow:
+    """Return the row, refused where it has a date of a kind that is gone."""
+    if read.resident is None or not gone.keys() & read.resident.cards.keys():
+        return read
+    places = [place for kind, place in gone.items() if kind in read.resident.cards]
+    findings = [*read.findings, *(Finding("own_kind_gone", Level.REFUSE, place) for place in places)]
+    return replace(read, resident=None, findings=findings)
+
+
 def _refuse(uow: UnitOfWork, sheet_import: ImportView, read: Sequence[ReadRow]) -> RowCounts:
     refused = [
         CheckedRow(one.row.number, RowStatus.REFUSED, one.findings, RowEffect.NONE, one.row.person_id, None)
@@ -260,7 +286,8 @@ def _new_cards(rules: Rulebook, resident: Resident) -> list[NewCard]:
     """Return the cards of a row; those that others depend on or end with come first."""
 
     def depth(kind: str) -> int:
-        above = {rules.kind(kind).carried_by, rules.kind(kind).bound_by} & resident.cards.keys()
+        facts = rules.kinds.get(kind)
+        above = set() if facts is None else {facts.carried_by, facts.bound_by} & resident.cards.keys()
         return 1 + max(map(depth, above)) if above else 0
 
     kinds = sorted(resident.cards, key=depth) if len(resident.cards) > 1 else resident.cards

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
+from reminder.domain.model.card_kinds import OTHER
 from reminder.domain.model.imports import (
     CARD,
     END_CHECKING,
@@ -25,9 +26,9 @@ from reminder.domain.model.imports import (
     SheetAnswer,
     answers_to,
 )
+from reminder.domain.parsing.column_headings import fold, without_end
 from reminder.domain.parsing.resident_rows import CONTACT_FIELDS
 from reminder.domain.parsing.table_meaning import Ask, Why
-from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.quotas import Quota
 from reminder.enrolment.imports.matching import check_rows, check_waiting, question_of, read_row
 from reminder.enrolment.imports.reader import ResidentSheet, SheetRow
@@ -43,8 +44,9 @@ from reminder.errors import (
 from reminder.storage.db.session import Tx
 from reminder.storage.db.statements import in_batches
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
-from reminder.storage.registry import groups, imports, quotas, sheet_memory
+from reminder.storage.registry import groups, imports, own_kinds, quotas, sheet_memory
 from reminder.storage.registry.imports import ImportRowView, ImportView, NewRow
+from reminder.storage.registry.own_kinds import OwnKindView
 from reminder.storage.runtime import activity_log, request_rates, set_aside
 
 log = logging.getLogger(__name__)
@@ -99,7 +101,8 @@ def begin_import(units: UnitsOfWork, now: datetime, *, group_id: int, sheet: Res
     with units.writing(now) as uow:
         require_one_more(uow, group_id)
         quotas.record_use(uow.tx, group_id, Quota.IMPORTS_A_DAY, now)
-        columns = _with_memory(sheet.columns, groups.headings(uow.tx, group_id))
+        columns = _with_own_kinds(sheet.columns, own_kinds.of_group(uow.tx, group_id))
+        columns = _with_memory(columns, groups.headings(uow.tx, group_id))
         import_id = imports.add(uow.tx, group_id=group_id, member_id=by, columns=columns, now=now)
     with ExitStack() as unless_read:
         unless_read.callback(erase_import, units, now, import_id=import_id)
@@ -127,6 +130,18 @@ def _keep_rows(units: UnitsOfWork, now: datetime, import_id: int, found: Iterato
             rows += imports.add_rows(uow.tx, uow.keys, import_id, kept)
             imports.set_rows_read(uow.tx, import_id, rows, now)
     return rows, ignored
+
+
+def _with_own_kinds(columns: Sequence[ImportColumn], own: Sequence[OwnKindView]) -> list[ImportColumn]:
+    """Return the columns with those taken for the group's own kinds whose headings name one."""
+    names = {fold(kind.name): CARD + kind.public_name for kind in own}
+    found: list[ImportColumn] = []
+    for column in columns:
+        heading = column.heading.rpartition("/")[2]
+        field = names.get(fold(heading)) or names.get(without_end(heading))
+        is_new = field and column.may_be_mapped and field not in [one.field for one in found]
+        found.append(column.taken_for(field, Why.HEADING) if field and is_new else column)
+    return found
 
 
 def _with_memory(columns: Sequence[ImportColumn], saved: Mapping[str, str]) -> list[ImportColumn]:
@@ -162,10 +177,11 @@ def _mapping_of(columns: Sequence[ImportColumn]) -> ColumnMapping:
 # ---- what somebody decides
 
 
-def known_fields(rules: Rulebook) -> Sequence[str]:
-    """Return every field that a column may hold."""
-    cards = [CARD + kind for kind in rules.kinds if kind != "other"]
-    return list(dict.fromkeys([*rules.headings.all_fields, *cards]))
+def known_fields(uow: UnitOfWork, group_id: int) -> Sequence[str]:
+    """Return every field that a column of this group's sheet may hold."""
+    cards = [CARD + kind for kind in uow.rules.kinds if kind != OTHER]
+    own = [CARD + kind.public_name for kind in own_kinds.of_group(uow.tx, group_id)]
+    return list(dict.fromkeys([*uow.rules.headings.all_fields, *cards, *own]))
 
 
 def set_mapping(uow: UnitOfWork, *, import_id: int, by_place: Mapping[int, str]) -> None:
@@ -179,7 +195,7 @@ def set_mapping(uow: UnitOfWork, *, import_id: int, by_place: Mapping[int, str])
     if sheet_import.state is ImportState.READ:
         # Once they have been answered, another check keeps the answers.
         _require_answers(sheet_import, by_place)
-    mapping.require_usable(known_fields(uow.rules))
+    mapping.require_usable(known_fields(uow, sheet_import.group_id))
     headings = {column.place: column.heading for column in sheet_import.columns if column.may_be_mapped}
     if not mapping.by_place.keys() <= headings.keys():
         raise RefusedInputError("column_unknown", field="mapping")

@@ -44,11 +44,12 @@ def visits(rules: Rulebook, rows: Sequence[PersonStatus], month: date, unit: str
     """
     last = _last_day(month)
     found = []
+    rank = {kind: place for place, kind in enumerate(rules.kinds)}
     for row in sorted(rows, key=lambda row: by_place(row.person)):
         if unit not in ("", row.person.unit):
             continue
         by_end: dict[date, list[CardStatus]] = {}
-        for one in sorted(row.cards, key=lambda one: list(rules.kinds).index(one.card.kind)):
+        for one in sorted(row.cards, key=lambda one: rank.get(one.card.kind, len(rank))):
             if _is_for_a_visit(rules, one, last):
                 by_end.setdefault(one.dates.expires_on, []).append(one)
         found += [_visit(rules, row.person, by_end[end]) for end in sorted(by_end)]

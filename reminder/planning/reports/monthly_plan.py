@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache, partial
 from typing import Generic, Protocol, TypeVar
 
 from reminder.domain.model.people import Mode
@@ -85,10 +86,10 @@ def due(rules: Rulebook, rows: Sequence[PersonStatus], first: date, last: date, 
 
 def due_cards(rules: Rulebook, cards: Iterable[CardT], first: date, last: date, today: date) -> list[CardNeed[CardT]]:
     """As `due`, of cards."""
-    form_before = {kind: form_asked_before(rules, kind) for kind in rules.kinds}
+    form_before = cache(partial(form_asked_before, rules))
     found = []
     for one in cards:
-        dates, before = one.dates, form_before[one.kind]
+        dates, before = one.dates, form_before(one.kind)
         # Of thousands of cards most end years from now.
         is_far = dates.asked_from > last and today <= dates.expires_on
         if is_far and not one.is_silent and not one.next.act.is_under_way:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from reminder.domain.model.own_kinds import public_name
 from reminder.domain.model.people import GroupKind
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.next_step import NextAct, urgency
@@ -69,7 +70,7 @@ def letters_from(
     }
     found = []
     for row in sorted(rows, key=lambda row: (row.person.unit or "", row.person.room or "", row.person.id)):
-        due_kinds = {one.card.kind for one in row.cards if one.card.id in due_in_time}
+        due_kinds = {public_name(one.card.kind) for one in row.cards if one.card.id in due_in_time}
         is_asked_for = bool(due_kinds) if not choice.kind else choice.kind in due_kinds
         matters = _matters(rules, row, due_in_time, choice.kind, even_if_far=bool(choice.people))
         if matters and (is_asked_for or choice.people):
@@ -82,7 +83,7 @@ def people_with_letters(rules: Rulebook, today: date, overview: GroupOverview, c
 
     `choice` names no people: those get one whatever is due.
     """
-    cards = (card for card in overview.cards if choice.kind in ("", card.kind))
+    cards = (card for card in overview.cards if choice.kind in ("", public_name(card.kind)))
     found = {each.card.person_id for each in _due(rules, cards, today, choice.month)}
     people = [overview.people[person_id] for person_id in found if choice.found is None or person_id in choice.found]
     people = [person for person in people if choice.unit in ("", person.unit)]
@@ -102,7 +103,7 @@ def _matters(
     chosen = [one for one in open_ones if one.next.is_now or one.card.id in due_in_time]
     if not chosen and even_if_far:
         chosen = sorted(open_ones, key=lambda one: urgency(one.next))[:1]
-    chosen.sort(key=lambda one: (one.card.kind != kind_first, urgency(one.next), one.card.id))
+    chosen.sort(key=lambda one: (public_name(one.card.kind) != kind_first, urgency(one.next), one.card.id))
     ends = {one.card.kind: one.card.expires_on for one in row.cards}
     return tuple(_together(rules.wording.families, [matter_of(rules, one, ends) for one in chosen]))
 

@@ -347,6 +347,27 @@ class Card(Base):
     created_at: Mapped[datetime]
     revision: Mapped[int] = mapped_column(Integer, server_default="0")  # how often it was renewed, done or reopened
     own_days: Mapped[str] = mapped_column(String(80), server_default="")  # in place of its group's: "60 30 7"
+    # The facts of its kind where that is one of the group's own; its `kind` is "other" then, and its label the name.
+    own_kind: Mapped[str | None] = mapped_column(String(120))
+
+
+class OwnKindRow(Base):
+    """A kind of a group's own."""
+
+    __tablename__ = "own_kinds"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
+    row_token: Mapped[bytes | None]
+    name: Mapped[Unread] = mapped_column(
+        "name_sealed", SealedText(Place("own_kinds.name_sealed"), "name", field="own_kind_name"), nullable=True
+    )
+    name_plain: Mapped[str] = mapped_column("name", GuardedText(20, field="own_kind_name"), server_default="")
+    place: Mapped[str] = mapped_column(String(20))
+    opens_days: Mapped[int | None] = mapped_column(SmallInteger)
+    lead_days: Mapped[int] = mapped_column(SmallInteger)
+    stand_in: Mapped[str] = mapped_column(String(10))
+    own_days: Mapped[str] = mapped_column(String(80), server_default="")
+    created_at: Mapped[datetime]
 
 
 class Assignment(Base):

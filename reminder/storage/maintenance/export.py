@@ -33,6 +33,7 @@ from reminder.storage.db.tables import (
     Message,
     MessageReminder,
     Notice,
+    OwnKindRow,
     Person,
     PersonLife,
     Promise,
@@ -263,6 +264,11 @@ def invitations(tx: Session, keys: KeyRing, group_id: int) -> Iterator[Row]:
 def api_tokens(tx: Session, group_id: int) -> Iterator[Row]:
     """Yield the API tokens of the group."""
     return _rows(tx, ApiToken, ApiToken.group_id == group_id)
+
+
+def own_kinds(tx: Session, group_id: int) -> Iterator[Row]:
+    """Yield the kinds of cards of the group's own."""
+    return _rows(tx, OwnKindRow, OwnKindRow.group_id == group_id)
 
 
 def calendar_feeds(tx: Session, group_id: int) -> Iterator[Row]:

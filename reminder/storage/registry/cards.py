@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from reminder.domain.model.card_states import NOT_BEGUN, LifeDays
+from reminder.domain.model.own_kinds import public_name, stored_kind
 from reminder.domain.rules.escalation_policy import Progress
 from reminder.storage.crypto.keyring import KeyRing, new_row_token
 from reminder.storage.db import sealing, statements
@@ -90,10 +91,12 @@ class DueCard:
     own_days: str = ""  # days before the end in place of its group's: "60 30 7"
 
 
+# A card of a group's own kind is read with the facts of that kind; see domain/model/own_kinds.
+_KIND = func.coalesce(Card.own_kind, Card.kind).label("kind")
 _COLUMNS = (
     Card.id,
     Card.person_id,
-    Card.kind,
+    _KIND,
     Card.label,
     Card.expires_on,
     Card.is_computed,
@@ -132,7 +135,7 @@ _BRIEF = (
     select(
         Card.id,
         Card.person_id,
-        Card.kind,
+        _KIND,
         Card.expires_on,
         Card.acknowledged_on,
         Card.escalation_level,
@@ -208,7 +211,8 @@ def insert_all(tx: Session, new: Sequence[CardView], now: datetime) -> None:
         {
             "id": card.id,
             "person_id": card.person_id,
-            "kind": card.kind,
+            "kind": stored_kind(card.kind),
+            "own_kind": None if stored_kind(card.kind) == card.kind else card.kind,
             **_label(keys, card.person_id, card.label),
             "expires_on": card.expires_on,
             "is_computed": card.is_computed,
@@ -285,11 +289,11 @@ def ending(
 
 
 def current_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, dict[str, CardView]]:
-    """Return the current cards by person and kind; of several of one kind, one."""
+    """Return the current cards by person and the name of the kind; of several of one kind, one."""
     read = _reader(tx)
     found: dict[int, dict[str, CardView]] = {}
     for row in tx.execute(_BY_PERSON, {"people": person_ids}):
-        found.setdefault(row.person_id, {})[row.kind] = _view(row, read)
+        found.setdefault(row.person_id, {})[public_name(row.kind)] = _view(row, read)
     return found
 
 
@@ -470,7 +474,7 @@ _CARRIER = aliased(Card)
 _WITH_PERSONS = (
     select(
         Card.id,
-        Card.kind,
+        _KIND,
         Card.label,
         Card.expires_on,
         Card.is_computed,

@@ -12,12 +12,12 @@ from reminder.domain.rules.steps import Plan
 from reminder.storage.registry.cards import DueCard
 
 
-def preferences_of(card: DueCard, preferences: Preferences) -> Preferences:
-    """Return the preferences of its group, with the days of the card where it has its own.
+def preferences_of(rules: Rulebook, card: DueCard, preferences: Preferences) -> Preferences:
+    """Return the preferences of its group, with the days of the card or its kind where they have their own.
 
     Raises ValueError for days that no program of ours has stored.
     """
-    return preferences.on_days(days_of(card.own_days))
+    return rules.preferences_of(card.kind, days_of(card.own_days), preferences)
 
 
 def plan_of(
@@ -32,6 +32,6 @@ def plan_of(
         insurance=person.insurance,
         carrier_ends_on=card.carrier_ends_on,
         is_bound=rules.is_bound(card.kind, card.expires_on, ends),
-        preferences=preferences_of(card, preferences),
+        preferences=preferences_of(rules, card, preferences),
     )
     return dates, plan_after_answers(plan, card.progress, card.expires_on, person.mode, preferences.on_holidays)

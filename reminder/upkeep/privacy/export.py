@@ -115,6 +115,7 @@ def _parts(uow: UnitOfWork, which: ExportScope) -> Iterator[tuple[str, object]]:
     yield "members", [{**one, "contacts": contacts.get(one["id"], [])} for one in members]
     yield "invitations", export.invitations(tx, keys, which.group_id)
     yield "tokens", export.api_tokens(tx, which.group_id)
+    yield "own_kinds", export.own_kinds(tx, which.group_id)
     yield "calendar_feeds", export.calendar_feeds(tx, which.group_id)
     yield "imports", export.imports(tx, which.group_id)
 

@@ -9,11 +9,11 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from reminder.web.api import cards, contacts, document, group, imports, messages, people, plans, reference
+from reminder.web.api import cards, contacts, document, group, imports, messages, own_kinds, people, plans, reference
 from reminder.web.api.operation import PREFIX
 
 router = APIRouter()
-for _part in (people, contacts, cards, plans, messages, reference, imports, group):
+for _part in (people, contacts, cards, plans, messages, reference, own_kinds, imports, group):
     router.include_router(_part.router)
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
 from reminder.domain.model.card_states import NOT_BEGUN, CardState, EndReason
+from reminder.domain.model.own_kinds import public_name
 from reminder.domain.parsing.days_before import MOST_DAYS, days_of
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.next_step import NextAct, next_step
@@ -339,7 +340,7 @@ def _kept(uow: UnitOfWork, caller: Caller, kept: CardAdded) -> CardKeptOut:
     return CardKeptOut(
         **_look_up(uow, caller, kept.id).model_dump(),
         offers=[OfferOut(kind=offer.kind, expires_on=offer.expires_on) for offer in kept.offers],
-        asks=[AskOut(card_id=one.id, kind=one.kind, expires_on=one.expires_on) for one in kept.asks],
+        asks=[AskOut(card_id=one.id, kind=public_name(one.kind), expires_on=one.expires_on) for one in kept.asks],
     )
 
 
@@ -356,7 +357,7 @@ def _shown(uow: UnitOfWork, found: Sequence[CardView], person: PersonView) -> li
             CardOut(
                 id=card.id,
                 person_id=card.person_id,
-                kind=card.kind,
+                kind=public_name(card.kind),
                 label=card.label or None,
                 expires_on=card.expires_on,
                 computed=card.is_computed,

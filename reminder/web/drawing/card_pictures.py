@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from html import escape
 
+from reminder.domain.model.own_kinds import stored_kind
 from reminder.domain.model.people import Language
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.text.card_pictures import LETTERS, LINE, WIDTH, Picture
@@ -20,7 +21,7 @@ Box = tuple[float, float, float, float]
 def draw(rules: Rulebook, kind: str, language: Language) -> str:
     """Return the picture of a kind of card. Raises UnknownChoiceError."""
     rules.kind(kind)
-    picture = rules.pictures[kind]
+    picture = rules.pictures[stored_kind(kind)]
     said = rules.wording.of(language)
     words = said.section("pictures")
     name, stands = said.kinds[kind]["name"], said.kinds[kind]["stands"]

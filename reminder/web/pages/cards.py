@@ -12,6 +12,7 @@ from starlette.datastructures import FormData
 from reminder.domain.model.access import Actor
 from reminder.domain.model.card_kinds import OTHER
 from reminder.domain.model.card_states import NOT_BEGUN, EndReason
+from reminder.domain.model.own_kinds import own_id
 from reminder.domain.parsing import dates
 from reminder.domain.parsing.days_before import read_days
 from reminder.enrolment import card_acts, card_days
@@ -21,7 +22,9 @@ from reminder.enrolment.cards import NewCard, TypedDates
 from reminder.errors import DateError, NeedsConfirmationError, NotFoundError, RefusedInputError
 from reminder.planning.forecast import ForecastCard, forecast, forecasts
 from reminder.storage.auth import authorized
-from reminder.storage.registry import card_lives, contacts, groups
+from reminder.storage.db.unit_of_work import UnitOfWork
+from reminder.storage.registry import card_lives, contacts, groups, own_kinds
+from reminder.storage.registry.own_kinds import OwnKindView
 from reminder.upkeep.privacy import erasure
 from reminder.web.declared import Asks, declares, page_router
 from reminder.web.drawing import card_pictures
@@ -57,9 +60,10 @@ def ask_for_card(request: Request, app: OpenApp, who: Changes, person_id: int, k
 def _kinds_page(request: Request, app: App, who: Actor, person_id: int) -> HTMLResponse:
     with app.reading() as uow:
         person = authorized.person(uow.tx, who, person_id)
+        own = own_kinds.of_group(uow.tx, who.group_id)
     first = [kind for kind in FIRST_KINDS if kind in app.rules.kinds]
     others = [kind for kind in app.rules.kinds if kind not in first]
-    return page(request, app, "card_kinds.html", person=person, first=first, others=others)
+    return page(request, app, "card_kinds.html", person=person, first=first, others=others, own=own)
 
 
 def _date_page(
@@ -73,10 +77,12 @@ def _date_page(
 ) -> HTMLResponse:
     with app.reading() as uow:
         person = authorized.person(uow.tx, who, person_id)
-    if kind not in app.rules.kinds:
+        own = _own_kind(uow, who, kind)
+    key = own.key if own else kind
+    if key not in app.rules.kinds or (own is None and own_id(kind) is not None):
         raise NotFoundError("page_not_found")
     words = words_of(request)
-    said = app.rules.wording.of(words.language).in_mail.kinds[kind]
+    said = app.rules.wording.of(words.language).in_mail.kinds[key]
     return page(
         request,
         app,
@@ -84,14 +90,21 @@ def _date_page(
         status=422 if refused else 200,
         person=person,
         kind=kind,
+        own_name=own.name if own else "",
         said=said,
         needs_label=kind == OTHER,
-        picture=Markup(card_pictures.draw(app.rules, kind, words.language)),  # noqa: S704  # its words are escaped
+        picture=Markup(card_pictures.draw(app.rules, key, words.language)),  # noqa: S704  # its words are escaped
         typed=shown,
         asks_yes=isinstance(refused, NeedsConfirmationError),
         choices=refused.choices if isinstance(refused, DateError) else (),
         problems=[problem_of(request, app, refused)] if refused else (),
     )
+
+
+def _own_kind(uow: UnitOfWork, who: Actor, kind: str) -> OwnKindView | None:
+    """Return the kind of the reader's group that is called like this, None where it has none."""
+    kind_id = own_id(kind)
+    return None if kind_id is None else own_kinds.find(uow.tx, who.group_id, kind_id)
 
 
 @router.get("/dates")
@@ -127,17 +140,19 @@ def _new_card(form: FormData, kind: str) -> NewCard:
 def take_date(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
     """Check the date, then offer what belongs to the card or show the plan."""
     kind = typed(form, "kind")
-    if kind not in app.rules.kinds:
-        raise NotFoundError("page_not_found")
     try:
         with app.reading() as uow:
             person = authorized.person(uow.tx, who, person_id)
+            if kind not in app.rules.kinds and _own_kind(uow, who, kind) is None:
+                raise NotFoundError("page_not_found")
             draft = enrolment.draft(
                 uow,
                 person_id=person.id,
                 wanted=_new_card(form, kind),
                 confirmed=typed(form, "confirmed") == "yes",
             )
+    except NotFoundError:
+        raise
     except RefusedInputError as refused:
         return _date_page(request, app, who, person_id, kind, kept(form), refused)
     offered = [

@@ -20,7 +20,7 @@ from reminder.enrolment.imports.service import RowAnswer
 from reminder.enrolment.imports.template import template
 from reminder.errors import RefusedInputError, TooManyRequestsError
 from reminder.storage.auth import authorized
-from reminder.storage.registry import imports
+from reminder.storage.registry import imports, own_kinds
 from reminder.storage.registry.imports import ImportRowView, ImportView
 from reminder.web.declared import Asks, declares, page_router
 from reminder.web.support.authorization import Changes, Filled, FilledWithFile, OpenApp, Sees
@@ -133,6 +133,9 @@ def _show(
     problems = () if refused is None else (problem_of(request, app, refused),)
     status = 200 if refused is None else 422
     columns_refused = [column for column in sheet_import.columns if column.use is ColumnUse.REFUSED]
+    with app.reading() as uow:
+        fields = service.known_fields(uow, sheet_import.group_id)
+        names = {one.public_name: one.name for one in own_kinds.of_group(uow.tx, sheet_import.group_id)}
     if sheet_import.state is ImportState.READ:
         reports = column_reports(app.rules, sheet_import, _written(request, app))
         return page(
@@ -142,7 +145,8 @@ def _show(
             status=status,
             sheet_import=sheet_import,
             problems=problems,
-            fields=service.known_fields(app.rules),
+            fields=fields,
+            own_names=names,
             examples=_examples(app, sheet_import),
             reports={one.column.place: one for one in reports},
             unread=[one for one in reports if not one.column.may_be_mapped],
@@ -175,6 +179,7 @@ def _show(
         rows=[report.report_of(app.rules, sheet_import, row, language) for row in shown],
         whose={row.number: _whose(sheet_import, row) for row in shown},
         changes=changes,
+        own_names=names,
         which=which,
         in_words=lambda said: _in_words(request, app, said),
         sorts=[effect for effect in SHOWN if getattr(counts, effect)],

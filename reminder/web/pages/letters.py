@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from reminder.channels import paper_pdf
 from reminder.clock import japan_date
 from reminder.domain.model.access import Actor
+from reminder.domain.model.own_kinds import public_name, stored_kind
 from reminder.domain.text.letters import ResidentLetter, render_letter, render_letters
 from reminder.errors import NotFoundError, RefusedInputError
 from reminder.planning.reports.group_overview import group_overview
@@ -22,7 +23,7 @@ from reminder.planning.reports.resident_letters import (
 from reminder.planning.reports.status import group_status
 from reminder.storage.auth import authorized
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.registry import name_index
+from reminder.storage.registry import name_index, own_kinds
 from reminder.storage.registry.groups import GroupView
 from reminder.web.declared import page_router
 from reminder.web.pages.monthly_plan import first_of
@@ -146,6 +147,7 @@ def _choices(
             month = f"{choice.month:%Y-%m}" if choice.month else ""
             ids, paging = paged(ids, search, "/letters", month=month, kind=choice.kind)
         rows = group_status(uow, group, ids)
+        own_names = {one.public_name: one.name for one in own_kinds.of_group(uow.tx, group.id)}
     words = words_of(request)
     said = app.rules.wording.of(words.language).kinds
     offered = sorted({*months_from(today, 12), *([choice.month] if choice.month else [])})
@@ -162,7 +164,11 @@ def _choices(
             (f"{one:%Y-%m}", words.plain("calendar.month", year=one.year, month=one.month)) for one in offered
         ],
         named_units=[(one, one) for one in overview.units],
-        named_kinds=[(one, said[one]["name"]) for one in sorted({card.kind for card in overview.cards})],
+        named_kinds=[
+            (one, own_names.get(one) or said[stored_kind(one)]["name"])
+            for one in sorted({public_name(card.kind) for card in overview.cards})
+        ],
+        own_names=own_names,
         chosen={
             "month": f"{choice.month:%Y-%m}" if choice.month else "",
             "unit": choice.unit,

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from starlette.datastructures import FormData
 
 from reminder.domain.model.access import Actor
+from reminder.domain.model.own_kinds import public_name
 from reminder.domain.parsing import dates
 from reminder.domain.rules.open_matters import MatterState
 from reminder.enrolment import cards as enrolment
@@ -26,7 +27,7 @@ from reminder.planning.reports.status import PersonStatus, group_status
 from reminder.storage.auth import authorized
 from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.registry import groups, people
+from reminder.storage.registry import groups, own_kinds, people
 from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.people import PersonView
 from reminder.storage.runtime import activity_log
@@ -85,6 +86,7 @@ def _months(
             # As many as can be recorded at once, so that a page can be ticked from its top to its end.
             on_page, paging = paged(asked_for, search, "/months", MOST_AT_ONCE, month=month, kind=kind, what=what)
         rows = group_status(uow, group, {each.card.person_id for _, each in on_page})
+        own_names = {one.public_name: one.name for one in own_kinds.of_group(uow.tx, group.id)}
     shown = _by_month(firsts, on_page, rows)
     if not shown[firsts[-1]]:
         del shown[firsts[-1]]
@@ -94,7 +96,7 @@ def _months(
     kinds = sorted({card.kind for card in overview.cards})
     words = words_of(request)
     said = app.rules.wording.of(words.language).kinds
-    names = {one: said[one]["name"] for one in kinds}
+    names = {one: own_names.get(public_name(one)) or said[one]["name"] for one in kinds}
     offered = sorted({*months_from(today, 12), firsts[0]})
     return page(
         request,
@@ -113,6 +115,7 @@ def _months(
         named_months=[(f"{one:%Y-%m}", month_name(words, one)) for one in offered],
         named_units=[(one, one) for one in overview.units],
         named_kinds=[(one, names[one]) for one in kinds],
+        own_names=own_names,
         named_whats=[(one.value, words.plain(f"months.{one}")) for one in MatterState],
         plain_names={one: names[one] for one in kinds},
         chosen={"month": f"{firsts[0]:%Y-%m}", "unit": search.unit, "kind": kind, "what": what},

@@ -1,10 +1,11 @@
 """Rendering of pages: words in the reader's language, the parts of every page, and what to do about a refusal."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -18,6 +19,7 @@ from reminder.domain.model.access import Right
 from reminder.domain.model.card_kinds import MY_NUMBER
 from reminder.domain.model.devices import device_named
 from reminder.domain.model.languages import Calendars, LanguageFacts
+from reminder.domain.model.own_kinds import public_name
 from reminder.domain.model.people import Language
 from reminder.domain.parsing import addresses, dates
 from reminder.domain.parsing.language_tags import best_match
@@ -111,7 +113,7 @@ def page(request: Request, app: App, template: str, *, status: int = 200, **valu
         "operator": app.settings.operator or of_kinds.word("operator"),
         "kind_name": lambda card: card.label or _kind(app, words, card.kind),
         "kind_of": lambda card: app.rules.kinds[card.kind],
-        "kind_names": {kind: _kind(app, words, kind) for kind in app.rules.kinds},
+        "kind_names": _KindNames(app, words, cast(Mapping[str, str], values.get("own_names", {}))),
         "called": lambda label: furigana(carers_word(label, of_kinds.in_mail)),
         "day": lambda day: _near_day(of_kinds, day, japan_date(app.clock.now())),
         "full_day": lambda day: of_kinds.date(day, "full_date"),
@@ -123,6 +125,23 @@ def page(request: Request, app: App, template: str, *, status: int = 200, **valu
         **values,
     }
     return templates.TemplateResponse(request, template, shown, status_code=status)
+
+
+class _KindNames(Mapping[str, Markup]):
+    """The name of each kind of card; `own_names`: those of a group's own, by what people and programs call them."""
+
+    def __init__(self, app: App, words: PageWords, own_names: Mapping[str, str]) -> None:
+        self._app, self._words, self._own_names = app, words, own_names
+
+    def __getitem__(self, kind: str) -> Markup:
+        own = self._own_names.get(public_name(kind))
+        return _kind(self._app, self._words, kind) if own is None else escape(own)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._app.rules.kinds)
+
+    def __len__(self) -> int:
+        return len(self._app.rules.kinds)
 
 
 def _near_day(words: Catalog, day: date, today: date) -> str:
@@ -185,7 +204,7 @@ def kept(form: FormData, refused: KigenError | None = None) -> Mapping[str, str]
 # Fields of the forms for free words; addresses and dates have readers of their own.
 FREE_WORDS = frozenset(
     {"label", "mark", "ref", "room", "unit", "office", "card_label", "consent_by"}
-    | {"group_name", "member_name", "organisation", "token_name"}
+    | {"group_name", "member_name", "organisation", "token_name", "own_kind_name"}
 )
 
 

@@ -19,7 +19,7 @@ from reminder.domain.rules.next_step import NextStep, next_step
 from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
 from reminder.domain.rules.schedule_model import CardDates
 from reminder.domain.rules.steps import AddedStep, Step, text_at
-from reminder.domain.text.catalog import Catalogs
+from reminder.domain.text.catalog import Catalogs, KindWords
 from reminder.domain.text.composer import Composer
 from reminder.domain.text.leaflets import LeafletContents, render_sheet
 from reminder.domain.text.letters import ResidentLetter, render_letter
@@ -81,10 +81,10 @@ def marked_catalogs(language: Language) -> Catalogs:
                 words,
                 table=table,
                 texts={key: marked(text, f"texts.{key.voice}.{key.family}.{key.name}") for key, text in words.texts.items()},
-                kinds={
+                kinds=KindWords({
                     kind: {name: marked(text, f"kinds.{kind}.{name}") for name, text in said.items()}
                     for kind, said in words.kinds.items()
-                },
+                }),
             )
         },
         KINDS,

@@ -3,6 +3,7 @@
 from reminder.domain.model.access import Scope
 from reminder.domain.model.consent_records import ConsentAct, ConsentWay
 from reminder.domain.model.notices import NoticeKind
+from reminder.domain.model.own_kinds import OwnKindFacts
 from reminder.domain.model.people import Role
 from reminder.domain.parsing.replies import Intent
 from reminder.storage.auth import accounts, calendar_feeds
@@ -10,7 +11,7 @@ from reminder.storage.db.tables import Reminder
 from reminder.storage.maintenance import export
 from reminder.storage.maintenance.export import ExportScope
 from reminder.storage.outbox.queue import MentionDraft
-from reminder.storage.registry import cards, consents
+from reminder.storage.registry import cards, consents, own_kinds
 from reminder.storage.reminders import notices, replies
 from reminder.storage.runtime import activity_log
 from tests.storage.conftest import DAY, END, NOW, TODAY, Rows
@@ -69,6 +70,8 @@ def test_a_group_takes_along_what_belongs_to_it_and_nothing_of_another(rows: Row
     assert (message["id"], message["text"], message["tells_of_cards"]) == (told, "お知らせ", [card])
     assert [row["address"] for row in export.invitations(rows.tx, rows.keys, group)] == ["guest@example.jp"]
     assert [row["name"] for row in export.api_tokens(rows.tx, group)] == ["台帳"]
+    own_kinds.add(rows.tx, group_id=group, name="会員証", facts=OwnKindFacts(), now=NOW)
+    assert [(row["name"], row["place"]) for row in export.own_kinds(rows.tx, group)] == [("会員証", "issuer")]
     assert [row["is_private"] for row in export.calendar_feeds(rows.tx, group)] == [True]
     assert [row["member_id"] for row in export.imports(rows.tx, group)] == [member]
     assert [row["act"] for row in export.activity_log(rows.tx, which)] == ["card_added"]

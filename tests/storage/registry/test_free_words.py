@@ -8,7 +8,10 @@ from reminder.storage.registry.free_words import FreeWord
 from tests.storage.conftest import NOW, Rows
 
 # Columns of typed words that no message holds: they are shown on pages and in exports to the group itself.
-NOT_IN_MESSAGES = {"groups.organisation", "members.name", "people.reference", "contacts.consent_by", "api_tokens.name"}
+# The name of a kind of a group's own stands in messages as the label of its cards.
+NOT_IN_MESSAGES = {
+    "groups.organisation", "members.name", "people.reference", "contacts.consent_by", "api_tokens.name", "own_kinds.name",
+}  # fmt: skip
 OF_THE_OPERATOR = {"groups.suspended_why"}
 READ = {
     "groups.name": "group_name",

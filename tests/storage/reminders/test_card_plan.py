@@ -20,7 +20,7 @@ def test_the_plan_of_a_card_rests_on_its_dates_its_person_and_its_group(rows: Ro
     _, of_card = card_plan.plan_of(rules, with_days, {}, Preferences(own_days=(60, 30, 7)))
 
     assert of_card == own, "the days of a card take the place of its group's"
-    assert card_plan.preferences_of(with_days, Preferences("few")) == Preferences("few", (10,))
+    assert card_plan.preferences_of(rules, with_days, Preferences("few")) == Preferences("few", (10,))
     assert dates.expires_on == END
     assert len(usual) > 1
     assert usual != own
