@@ -28,7 +28,6 @@ def upgrade() -> None:
         _refers("sheet_people", "person_id", "people", primary_key=True),
         _refers("sheet_people", "group_id", "groups"),
         sa.Column("identity_fingerprint", sa.LargeBinary(), nullable=False),
-        sa.Column("key_name", sa.String(16), nullable=False),
         sa.Column("cells_fingerprint", sa.JSON(), nullable=False),
         sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
     )
@@ -52,10 +51,12 @@ def upgrade() -> None:
         return
     owner = connection.exec_driver_sql("SELECT quote_ident(current_user)").scalar()
     for table in ("sheet_people", "sheet_answers"):
+        seen = f"person_id IS NULL OR EXISTS (SELECT 1 FROM people WHERE people.id = {table}.person_id)"  # noqa: S608 - our own names
+        check = f"{_THEIRS} AND ({seen})"
         connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         connection.exec_driver_sql(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
         connection.exec_driver_sql(f"CREATE POLICY everything ON {table} TO {owner} USING (true) WITH CHECK (true)")
-        connection.exec_driver_sql(f"CREATE POLICY acted_for ON {table} USING ({_THEIRS}) WITH CHECK ({_THEIRS})")
+        connection.exec_driver_sql(f"CREATE POLICY acted_for ON {table} USING ({_THEIRS}) WITH CHECK ({check})")
 
 
 def downgrade() -> None:

@@ -164,14 +164,16 @@ def test_a_sheet_gives_its_days_to_the_cards_of_the_row_and_says_so_before(villa
     ("cell", "code"),
     [("そのうち", "own_days_unreadable"), ("60 50", "own_days_gaps_grow"), ("400", "own_days_out_of_range")],
 )
-def test_a_row_whose_days_cannot_be_kept_is_refused_with_the_reason(village: Village, cell: str, code: str) -> None:
+def test_days_that_cannot_be_kept_cost_the_cell_and_say_why(village: Village, cell: str, code: str) -> None:
     village.group(GroupKind.HOME, "見本の里")
 
     sheet = checked(village, f"{HEAD}\n201,ハナ,2033-03-31,,{cell}\n".encode())
 
-    assert sheet.counts.refused == 1
+    assert (sheet.counts.warned, sheet.counts.refused) == (1, 0)
     (row,) = rows_of(village, sheet).values()
-    assert [one.code for one in row.findings] == [code, "consent_missing"][: len(row.findings)]
+    assert [one.code for one in row.findings] == [code]
+    saved(village, sheet)
+    assert (village.card_of(1).expires_on, village.card_of(1).own_days) == (date(2033, 3, 31), "")
 
 
 @pytest.mark.parametrize("mode", list(Mode))

@@ -97,7 +97,7 @@ def test_no_operation_is_free(program: Program) -> None:
     assert set(refused.values()) == {429}
 
 
-IDS = ("person_id", "contact_id", "card_id", "message_id", "import_id", "group_id", "member_id", "token_id")
+IDS = ("person_id", "contact_id", "card_id", "kind_id", "message_id", "import_id", "group_id", "member_id", "token_id")
 
 
 def test_wrong_tokens_are_counted_for_each_network_and_a_right_one_still_works(program: Program) -> None:

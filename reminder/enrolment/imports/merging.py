@@ -196,20 +196,16 @@ class _Merge:
     def _own_days(self) -> None:
         """Compare the days of reminders that the row gives for all its cards with those of the registered ones."""
         theirs = kept_form(self._resident.own_days)
-        ours = {self._cards[kind].own_days for kind in self._resident.cards if kind in self._cards}
+        ours = {kind: self._cards[kind].own_days for kind in self._resident.cards if kind in self._cards}
         if not theirs or not ours:
             return
-        shown = next((one for one in sorted(ours) if one != theirs), theirs)
-        found = sheet_merge.verdict(
-            is_equal=ours == {theirs},
-            sheet_as_before=self._said(_DAYS, theirs),
-            ours_as_before=all(self._said(_DAYS, one) for one in ours),
-        )
-        if found is Verdict.KEEP:
+        shown = next((one for one in sorted(ours.values()) if one != theirs), theirs)
+        found = {self._verdict(_days_of(kind), theirs, one) for kind, one in ours.items()}
+        if Verdict.KEEP in found:
             self._say("kept_ours", Level.NOTE, _DAYS, ours=shown or "-")
-        takes = found is Verdict.TAKE or (
-            found is Verdict.ASK and self._asks("changed_on_both", _DAYS, ours=shown or "-", theirs=theirs)
-        )
+        takes = Verdict.TAKE in found
+        if Verdict.ASK in found:
+            takes = self._asks("changed_on_both", _DAYS, ours=shown or "-", theirs=theirs)
         if takes:
             self._found.takes_days = True
             self._found.changes.append(RowChange(_DAYS, shown or None, theirs))
@@ -334,12 +330,17 @@ def cells_of(resident: Resident, made: Mapping[str, int] | None = None) -> dict[
     found = {name: str(value) for name, value in said.items() if value}
     found |= {CARD + kind: end.isoformat() for kind, end in resident.cards.items()}
     if resident.own_days:
-        found[_DAYS] = kept_form(resident.own_days)
+        found |= dict.fromkeys(map(_days_of, resident.cards), kept_form(resident.own_days))
     found |= {name: contact.address for name, contact in contact_fields(resident)}
     consent = consent_text(resident)
     if consent is not None:
         found[_CONSENT] = consent
     return found | {_MADE + name: str(contact_id) for name, contact_id in (made or {}).items()}
+
+
+def _days_of(kind: str) -> str:
+    """Return the name under which the days of reminders are kept that a row gave a card: each has its own."""
+    return f"{_DAYS}:{kind}"
 
 
 # Questions of the reader about one cell: once they are answered, they are not asked again while the cell is the same.

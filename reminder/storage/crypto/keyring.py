@@ -92,6 +92,10 @@ class KeyRing:
         """Return the index of an address in the ledger of consents; no key of the ring changes it."""
         return self.references.consents.of(address)
 
+    def sheet_fingerprint(self, text: str, size: int) -> bytes:
+        """Return the fingerprint, `size` bytes, of what a home's sheet says; no key of the ring changes it."""
+        return hashlib.blake2b(text.encode(), key=self.references.sheets, digest_size=size).digest()
+
     def has(self, name: str) -> bool:
         """Return whether the key of this name is on the ring."""
         return name in self.ids

@@ -79,6 +79,11 @@ class References:
         """The index of addresses in the ledger of consents, of the same secret."""
         return ConsentIndex(self._derive("consents", 32))
 
+    @cached_property
+    def sheets(self) -> bytes:
+        """The key of what is remembered of a home's sheets: 32 bytes."""
+        return self._derive("sheets", 32)
+
     def make(self, purpose: str, ids: Sequence[int], made_at: datetime) -> str:
         """Return the reference to these rows for one purpose. `made_at`: when the last of them was made."""
         plain = b"".join(one.to_bytes(_ID_BYTES) for one in ids) + _second(made_at).to_bytes(_SECOND_BYTES)

@@ -1235,7 +1235,6 @@ class SheetPerson(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), primary_key=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"))
     identity_fingerprint: Mapped[bytes]  # of the name and the room, or the reference, as the sheet had them
-    key_name: Mapped[str] = mapped_column(String(16))  # the key by which the fingerprints were made
     cells_fingerprint: Mapped[dict[str, Any]]  # fingerprints by field
     saved_at: Mapped[datetime]
 

@@ -84,7 +84,14 @@ FORGOTTEN_SOON = (
 # Compared only within a day: after a rotation the count of equal texts starts again.
 COUNTED_FOR_A_DAY = ("messages.body_fingerprint",)
 # Made with a secret of the installation, which is sealed and outlives keys: a rotation leaves them as they are.
-BY_A_SECRET = ("consent_records.address_index", "contacts.consent_index", "canaries.address_index")
+BY_A_SECRET = (
+    "consent_records.address_index",
+    "contacts.consent_index",
+    "canaries.address_index",
+    "sheet_people.identity_fingerprint",
+    "sheet_people.cells_fingerprint",
+    "sheet_answers.question_fingerprint",
+)
 
 
 @dataclass(frozen=True)

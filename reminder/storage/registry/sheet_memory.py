@@ -1,7 +1,7 @@
 """What a home's sheet said of its people when it was last saved, and the answers that were given to its questions.
 
-Both are kept as keyed fingerprints: equal ones can be recognised, and nothing can be read. A fingerprint that was made
-by a key which has left the ring is as unknown as one that was never made.
+Both are kept as fingerprints: equal ones can be recognised, and nothing can be read. Their key is made of the secret of
+the installation and outlives a rotation of keys: otherwise the first sheet after one would undo what was renewed here.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -16,41 +16,33 @@ from reminder.storage.crypto.keyring import KeyRing, letters
 from reminder.storage.db.statements import among, in_batches, insert_many, put
 from reminder.storage.db.tables import SHEET_PEOPLE, SheetAnswerGiven, SheetPerson
 
+# A cell is compared with that of one person only; a person and a question are looked for in the whole group.
+_CELL_BYTES, _GROUP_BYTES = 8, 32
+
 
 @dataclass(frozen=True)
 class LastSaid:
-    """What the sheet said of a person: fingerprints by field, and the name of the key that made them."""
+    """What the sheet said of a person: fingerprints by field."""
 
     person_id: int
-    key_name: str
     cells: Mapping[str, str]
 
     def said(self, keys: KeyRing, field: str, value: str) -> bool | None:
         """Return whether the sheet said this in the field; None where nobody knows what it said."""
         kept = self.cells.get(field)
-        if kept is None or not keys.has(self.key_name):
-            return None
-        return kept in _cell_fingerprints(keys, self.person_id, field, value)
-
-    def knows(self, keys: KeyRing, field: str) -> bool:
-        """Return whether it is known what the sheet said in the field."""
-        return field in self.cells and keys.has(self.key_name)
+        return None if kept is None else kept == _cell_fingerprint(keys, self.person_id, field, value)
 
 
-def _cell_text(person_id: int, field: str, value: str) -> str:
+def _cell_fingerprint(keys: KeyRing, person_id: int, field: str, value: str) -> str:
     # Of each person their own: equal dates of two people have nothing in common.
-    return f"sheet cell\0{person_id}\0{field}\0{value}"
+    return letters(keys.sheet_fingerprint(f"sheet cell\0{person_id}\0{field}\0{value}", _CELL_BYTES))
 
 
-def _cell_fingerprints(keys: KeyRing, person_id: int, field: str, value: str) -> list[str]:
-    return [letters(index) for index in keys.word_indexes(_cell_text(person_id, field, value))]
+def _identity_fingerprint(keys: KeyRing, group_id: int, identity: str) -> bytes:
+    return keys.sheet_fingerprint(f"sheet person\0{group_id}\0{identity}", _GROUP_BYTES)
 
 
-def _identity_text(group_id: int, identity: str) -> str:
-    return f"sheet person\0{group_id}\0{identity}"
-
-
-_COLUMNS = (SheetPerson.person_id, SheetPerson.key_name, SheetPerson.cells_fingerprint)
+_COLUMNS = (SheetPerson.person_id, SheetPerson.cells_fingerprint)
 
 
 def of_people(tx: Session, person_ids: Collection[int]) -> dict[int, LastSaid]:
@@ -61,7 +53,7 @@ def of_people(tx: Session, person_ids: Collection[int]) -> dict[int, LastSaid]:
 
 def by_identity(tx: Session, keys: KeyRing, group_id: int, identities: Collection[str]) -> dict[str, int]:
     """Return the person whom a sheet named so when it was last saved, by identity (`resident_rows.identity_of`)."""
-    named = {index: one for one in identities for index in keys.blind_indexes(_identity_text(group_id, one))}
+    named = {_identity_fingerprint(keys, group_id, one): one for one in identities}
     found: dict[str, int] = {}
     for some in in_batches(named):
         query = select(SheetPerson.identity_fingerprint, SheetPerson.person_id).where(
@@ -83,21 +75,16 @@ class SaidOfPerson:
 def remember(tx: Session, keys: KeyRing, group_id: int, said: Sequence[SaidOfPerson], now: datetime) -> None:
     """Keep what rows of a sheet say of people, for the next sheet of the group."""
     before = of_people(tx, [one.person_id for one in said])
-    newest = keys.ids[0]
     rows = []
     for one in said:
         was = before.get(one.person_id)
-        kept = was.cells if was is not None and was.key_name == newest else {}
-        new = {
-            field: letters(keys.word_index(_cell_text(one.person_id, field, value)))
-            for field, value in one.cells.items()
-        }
+        kept = {} if was is None else was.cells
+        new = {field: _cell_fingerprint(keys, one.person_id, field, value) for field, value in one.cells.items()}
         rows.append(
             {
                 "person_id": one.person_id,
                 "group_id": group_id,
-                "identity_fingerprint": keys.blind_index(_identity_text(group_id, one.identity)),
-                "key_name": newest,
+                "identity_fingerprint": _identity_fingerprint(keys, group_id, one.identity),
                 "cells_fingerprint": {**kept, **new},
                 "saved_at": now,
             }
@@ -109,13 +96,13 @@ def remember(tx: Session, keys: KeyRing, group_id: int, said: Sequence[SaidOfPer
 # ---- answers
 
 
-def _question_text(group_id: int, question: str) -> str:
-    return f"sheet question\0{group_id}\0{question}"
+def _question_fingerprint(keys: KeyRing, group_id: int, question: str) -> bytes:
+    return keys.sheet_fingerprint(f"sheet question\0{group_id}\0{question}", _GROUP_BYTES)
 
 
 def answers(tx: Session, keys: KeyRing, group_id: int, questions: Collection[str]) -> dict[str, SheetAnswer]:
     """Return the answers that were given to these questions, by question."""
-    asked = {index: one for one in questions for index in keys.blind_indexes(_question_text(group_id, one))}
+    asked = {_question_fingerprint(keys, group_id, one): one for one in questions}
     found: dict[str, SheetAnswer] = {}
     for some in in_batches(asked):
         query = select(SheetAnswerGiven.question_fingerprint, SheetAnswerGiven.answer).where(
@@ -137,7 +124,7 @@ def answer(
         {
             "group_id": group_id,
             "person_id": person_id,
-            "question_fingerprint": keys.blind_index(_question_text(group_id, question)),
+            "question_fingerprint": _question_fingerprint(keys, group_id, question),
             "answer": said,
             "answered_at": now,
         }

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import LargeBinary, select, type_coerce, update
 
 from reminder.domain.model.imports import Finding, ImportColumn, Level, RowEffect, RowStatus
+from reminder.domain.model.own_kinds import OwnKindFacts
 from reminder.domain.model.people import Mode, Role
 from reminder.domain.parsing.replies import Intent
 from reminder.errors import ForbiddenNumberError, SettingsError
@@ -40,7 +41,17 @@ from reminder.storage.db.tables import (
 from reminder.storage.maintenance import export, installation, key_rotation, settlement
 from reminder.storage.maintenance.export import ExportScope
 from reminder.storage.maintenance.key_rotation import SEALED
-from reminder.storage.registry import cards, contacts, free_words, group_standing, groups, imports, name_index, people
+from reminder.storage.registry import (
+    cards,
+    contacts,
+    free_words,
+    group_standing,
+    groups,
+    imports,
+    name_index,
+    own_kinds,
+    people,
+)
 from reminder.storage.registry.imports import CheckedRow, NewRow
 from reminder.storage.reminders import replies, unclear_replies
 from tests.storage.conftest import DAY, NOW, Rows
@@ -49,7 +60,7 @@ from tests.storage.unsealed import unseal
 # Every free word that `filled` writes.
 WORDS = (
     "すずらん荘", "ひまわり会", "しめいらん", "しらせ", "ナデシコ", "カワセミ", "K-77", "松の間", "三階", "つばめ", "港区役所", "三女", "バスの券",
-    "台帳の写し", "おなまえ", "ツワブキ", "ねこがいます",
+    "台帳の写し", "おなまえ", "ツワブキ", "ねこがいます", "敬老のしるし",
 )  # fmt: skip
 
 
@@ -75,6 +86,7 @@ def filled(rows: Rows) -> None:
         contact = rows.contact(person_id=person, address=f"+819012123{number}")
         contacts_by(rows, contact, "三女")
         rows.card(person, "other", label="バスの券")
+        own_kinds.add(tx, group_id=group, name="敬老のしるし", facts=OwnKindFacts(), now=NOW)
         rows.message(contact, group_id=group)
         rows.message(None, address=f"dare{number}@example.jp")
         replies.keep(

@@ -27,7 +27,6 @@ def test_a_cell_is_known_to_be_as_before_or_changed_or_not_known(rows: Rows) -> 
     kept = found[person]
     assert [kept.said(rows.keys, "room", room) for room in ("201", "305")] == [True, False]
     assert kept.said(rows.keys, "unit", "2F") is None
-    assert [kept.knows(rows.keys, field) for field in ("room", "unit")] == [True, False]
     assert not {"ハナ", "201"} & {*kept.cells.values()}
 
 
@@ -53,16 +52,30 @@ def test_what_the_next_sheet_leaves_out_stays_known(rows: Rows) -> None:
     assert rows.column(SheetPerson.saved_at) == [NOW + HOUR]
 
 
-def test_what_a_key_made_that_is_gone_is_not_known(rows: Rows) -> None:
+def test_it_is_known_after_the_key_ring_was_changed(rows: Rows) -> None:
     group = rows.group()
     person = rows.person(group)
     sheet_memory.remember(rows.tx, rows.keys, group, [said(person, room="201")], NOW)
+    sheet_memory.answer(rows.tx, rows.keys, group, {"だれ": (SheetAnswer.SAME, person)}, NOW)
+    newer = read_keys([new_key()]).referring_by(rows.keys.references)
 
+    kept = sheet_memory.of_people(rows.tx, [person])[person]
+
+    assert [kept.said(newer, "room", room) for room in ("201", "305")] == [True, False]
+    assert sheet_memory.by_identity(rows.tx, newer, group, [IDENTITY]) == {IDENTITY: person}
+    assert sheet_memory.answers(rows.tx, newer, group, ["だれ"]) == {"だれ": SheetAnswer.SAME}
+
+
+def test_another_installation_recognises_nothing(rows: Rows) -> None:
+    group = rows.group()
+    person = rows.person(group)
+    sheet_memory.remember(rows.tx, rows.keys, group, [said(person, room="201")], NOW)
     other = read_keys([new_key()])
 
     kept = sheet_memory.of_people(rows.tx, [person])[person]
-    assert kept.said(other, "room", "201") is None
-    assert not kept.knows(other, "room")
+
+    assert kept.said(other, "room", "201") is False
+    assert sheet_memory.by_identity(rows.tx, other, group, [IDENTITY]) == {}
 
 
 def test_a_person_is_found_by_what_the_sheet_called_them_in_their_own_group(rows: Rows) -> None:
