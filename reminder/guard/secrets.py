@@ -29,13 +29,16 @@ _WORDS = re.compile(
     f"|(?:かど|きゃっしゅかど|銀行|atm)の?{_NUMBER}|[4四よ]ん?(?:桁|けた)(?:の?(?:番号|数字|すうじ|ばんごう|なんば)|(?=[はが]?[0-9]{{4}}))"
     f"|利用者(?:証明)?用の?{_NUMBER}|(?:番号|数字)[4四]つ"
     f"|ぱす(?:なんば|番号|ばんごう)|ぴあいえぬ|(?:開ける|あける|ひらく|開く)(?:ための?)?{_NUMBER}"
-    f"|ろっく(?:解除)?の?{_NUMBER}|電子証明書の?{_NUMBER}"
+    f"|ろっく(?:解除)?の?(?:{_NUMBER}|(?=[はが]?[0-9]{{4}}(?![0-9])))|電子証明書の?{_NUMBER}"
+    f"|(?:いつも|例|鍵|かぎ|金庫|きんこ|玄関|げんかん|どあ)の{_NUMBER}|金庫(?=左|右|みぎ|ひだり)"
     # Those of families who read other languages.
     "|密[码碼]|비밀번호|암호|m[aậ]tkh[aẩ]u|senha(?=[0-9é:=])|contrase[nñ]a|katasandi"
     "|(?:ans[hy]y?[oō]u?h?)(?:no)?ban[ -]?g[oō]u?|himitsunobang[oō]|anshou?bang[oō]"
 )
 # Three digits are enough beside this one.
-_SHORT_WORDS = re.compile("せきゅりてぃ?(?:こど|番号|ばんごう|なんば)|securitycode|cvc|cvv")
+_SHORT_WORDS = re.compile(
+    "せきゅりてぃ?(?:こど|番号|ばんごう|なんば)|securitycode|cvc|cvv|(?:裏|うら)(?:面|側|がわ)?の(?:数字|すうじ|番号|ばんごう)"
+)
 # A year beside these words is the end of a certificate.
 _CERTIFICATES = re.compile(
     "まいなんば|個人番号|券面(?:事項)?入力|きゃっしゅかど|くれじっと|署名用|利用者(?:証明)?用|利用者証明|りようしゃしょうめいよう|しょめいよう"
@@ -59,6 +62,21 @@ _YEAR = re.compile(r"(?<![0-9A-Za-z])20[2-6][0-9](?![0-9])")
 _TOLD = re.compile(
     r"[ーｰ]?\s{0,3}(?:は|が|:|=|→|is|was|wa)\s{0,3}[\"'「『]?([A-Za-z][A-Za-z0-9!#$%&*+@^-]{3,23})[\"'」』]?\s{0,2}(?:です|だ|$|\n|[^\w\s])",
     re.IGNORECASE,
+)
+# Digits that are counted aloud, before or behind them: 4桁のやつ→5590, 5590（4桁）, the 4-digit one is 5590.
+_COUNTED = re.compile(
+    r"(?<![0-9])(?P<count>[3-8三四五六七八])(?:けた|桁|digits?)[^0-9年]{0,16}(?P<code>[0-9]{3,8})(?![0-9年月円才歳番])"
+    r"|(?<![0-9])(?P<before>[0-9]{3,8})[^0-9]{0,4}(?P<times>[3-8三四五六七八])(?:けた|桁|digits?)"
+    r"|けた数[^0-9]{0,4}(?P<number>[3-8])(?P<digits>[0-9]{3,8})(?![0-9])"
+)
+_KANJI = {"三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8}
+# What has so many digits and is told to everybody.
+_COUNTED_PLAIN = re.compile("郵便|ゆうびん|西暦|せいれき|局番|電話|でんわ|zip|postal|year")
+# A code that is told by its one digit: 全部7, 3が四つ, all sevens.
+_REPEATED = re.compile(
+    r"(?:全部|ぜんぶ|すべて|おる|ぞろ目|ぞろめ|同じ|おなじ|all|four)(?:同じ|おなじ|の|で|は|が|数字|すうじ|times){0,4}+[0-9](?![0-9つ個種桁回けコ])s?"
+    r"|(?<![0-9])[0-9](?:が|を|の|x|times)[3-6三四五六](?:つ|回|個|こ|かい|times)"
+    r"|(?:all|four)(?:zeroe?|one|two|three|four|five|sixe?|seven|eight|nine)s"
 )
 # What is said about a password, and is none.
 _NOT_TOLD = frozenset(
@@ -138,7 +156,7 @@ def passcode_or_insurance(text: str) -> Secret | None:
 # All of them, and how they begin; a test compares this with the words.
 WORDS = (_WORDS, _SHORT_WORDS, _CERTIFICATES, _LATIN_WORDS, _INSURANCE, _SYMBOL)
 _BEGINNINGS = re.compile(
-    "[暗安案闇証秘内合銀4四署利個券保健国受負資記医被手]|あん|ぱす|ぴん|ひみつ|ないし|あいこ|かど|きゃっ|よん?[けの桁]|せきゅ|りよう|しょめ"
+    "[暗安案闇証秘内合銀4四署利個券保健国受負資記医被手]|あん|ぱす|ぴん|ひみつ|ないし|あいこ|かど|きゃっ|よん?[けの桁]|けた|桁|digit|いつ|例|鍵|かぎ|きん|金|玄|げん|どあ|裏|うら|せきゅ|りよう|しょめ"
     "|まいな|くれじ|けん|こく|きごう|ほけん|[pcs]|an[ghsy]|hi|atm|ins|hea|ろっく|ぴあ|開|あけ|ひら|電|密|비|암|m[aậ]t|ka|ho|ki|ke|ko"
 )
 
@@ -156,6 +174,8 @@ def _compact(lower: str) -> tuple[str, list[int]]:
 
 
 def _passcode(lower: str, compact: str, places: list[int]) -> Secret | None:
+    if _is_counted(compact):
+        return Secret.PASSCODE
     named = [(places[word.start()], places[word.end() - 1] + 1) for word in _WORDS.finditer(compact)]
     named += [word.span() for word in _LATIN_WORDS.finditer(lower)]
     short = [(places[word.start()], places[word.end() - 1] + 1) for word in _SHORT_WORDS.finditer(compact)]
@@ -169,6 +189,7 @@ def _passcode(lower: str, compact: str, places: list[int]) -> Secret | None:
         or (certificates and _are_beside(certificates, _YEAR.sub("    ", ordinary.mask(lower)), _CODE))
         or any(_is_told(lower, end) for _, end in (*named, *short))
         or _are_divided(named, lower)
+        or _is_repeated(named, compact, places)
     ):
         return Secret.PASSCODE
     return None
@@ -199,6 +220,23 @@ def _are_divided(words: list[tuple[int, int]], lower: str) -> bool:
         return False
     masked = ordinary.mask(lower)
     return any(len(_SINGLE.findall(masked, end, end + NEAR)) >= _FEWEST_DIVIDED for _, end in words)
+
+
+def _is_counted(compact: str) -> bool:
+    """Return whether digits follow or precede the number of digits that they have."""
+    for found in _COUNTED.finditer(compact):
+        count = found["count"] or found["times"] or found["number"]
+        code = found["code"] or found["before"] or found["digits"]
+        is_plain = _COUNTED_PLAIN.search(compact, max(0, found.start() - NEAR), found.end())
+        if len(code) == (_KANJI.get(count) or int(count)) and not is_plain:
+            return True
+    return False
+
+
+def _is_repeated(words: list[tuple[int, int]], compact: str, places: list[int]) -> bool:
+    """Return whether a code is told by the one digit that it repeats, behind one of the words."""
+    starts = [places[found.start()] for found in _REPEATED.finditer(compact)]
+    return any(word_end <= start <= word_end + NEAR for start in starts for _, word_end in words)
 
 
 def _is_told(lower: str, end: int) -> bool:
