@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from reminder.errors import DateError, ForbiddenNumberError, RefusedInputError
 from reminder.guard.numbers import LooksLike, forbidden
@@ -50,8 +50,13 @@ _KANJI_NUMBER = re.compile("[一二三四五六七八九]?十[一二三四五六
 _DASH = re.compile("[‐‒–—―−ー]")
 # Spreadsheets write a date as midnight of that day.
 _MIDNIGHT = re.compile(r"(?:T\s*+|(?<!\s)\s++)0?0:00(:00)?$")
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})"
+)
+_AHEAD = timedelta(hours=9)  # Japan's clocks, of UTC
 _TAIL = re.compile(
-    rf"(?P<date>.*?)(?:\((?P<short>[{WEEKDAYS}])\)|\(?(?P<long>[{WEEKDAYS}])曜日?\)?)?(?:まで|迄)?(?:有効)?"
+    rf"(?P<date>.*?)(?:\((?P<short>[{WEEKDAYS}])\)|\(?(?P<long>[{WEEKDAYS}])曜日?\)?)?"
+    "(?:まで|迄|限り|限)?(?:有効|満了|に(?:切れ|終わり?|満了し?|終了し?)(?:ます|る)?)?(?:です)?。?"
 )
 _TWICE = re.compile(r"(.+)\(([^(]+)\)")
 
@@ -60,7 +65,7 @@ _YEAR = re.compile(rf"{_ERA}(?P<year>[0-9]{{1,4}}|元)年?", re.IGNORECASE)
 _DIGITS = re.compile(rf"{_ERA}(?P<year>[0-9]{{4}}|[0-9]{{2}})(?P<month>[0-9]{{2}})(?P<day>[0-9]{{2}})", re.IGNORECASE)
 _WRITTEN = re.compile(
     rf"{_ERA}(?P<year>[0-9]{{1,4}}|元)"
-    r"(?:(?P<named>年)(?:\((?P<beside>[^()]+)\))?|\((?P<inside>[^()]+)\)(?:年|$)|[./・-]|$)"
+    r"(?:(?P<named>年)(?:\((?P<beside>[^()]+)\))?|\((?P<inside>[^()]+)\)(?:年|[./・-]|$)|[./・-]|$)"
     r"(?:(?P<month>[0-9]{1,2})(?:月|[./・-]|$)(?:(?P<day>[0-9]{1,4}|末)日?)?)?",
     re.IGNORECASE,
 )
@@ -85,7 +90,9 @@ _AROUND = frozenset(
 _EIGHT_DIGITS = re.compile(r"([0-9]{2})[ ,./-]?([0-9]{2})[ ,./-]?([0-9]{4})")
 _WEEKDAY_AT_END = re.compile(r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?[)） ]*\Z", re.IGNORECASE)
 _MONTH_AND_YEAR = re.compile(r"(?P<month>0?[1-9]|1[0-2])[/.-](?P<year>(?:19|20|21)[0-9]{2})")
-_LABELS = ("有効期限", "有効期間", "満了日", "期限")
+_LABELS = re.compile(r"(?:有効)?(?:期限|期間)(?:満了)?(?:の?終わり)?(?:年月)?日?|満了(?:年月)?日|有効年月日|有効")
+# Before the year, and before the end of a range whose beginning is left out.
+_BEFORE = re.compile(r"[はが:~〜]*(?:\(?西暦\)?|A\.?D\.?(?=[0-9]))?", re.IGNORECASE)
 
 _Reading = tuple[int, int, int]
 
@@ -98,9 +105,13 @@ def read_date(text: str) -> date:
     its beginning: old cards carry 平成36年. Raises DateError when the text could mean several days, lacks a part, names
     a day that does not exist, or is no date.
     """
+    instant = _day_of_instant(text)
+    if instant is not None:
+        return instant
     plain = _plain(_from_english(text) or _without_english_weekday(text)) if len(text) <= LONGEST else ""
-    label = next((one for one in _LABELS if plain.startswith(one)), "")
-    plain = plain.removeprefix(label).lstrip("はが:") if label else plain
+    label = _LABELS.match(plain)
+    plain = plain[label.end() :] if label else plain
+    plain = plain[_BEFORE.match(plain).end() :]  # type: ignore[union-attr]  # it matches nothing, too
     # Folding can make a text longer.
     found = _TAIL.fullmatch(plain) if len(plain) <= LONGEST else None
     if found is None or not plain:
@@ -111,6 +122,25 @@ def read_date(text: str) -> date:
     if len(set(days)) > 1 or (weekday and weekday != WEEKDAYS[days[0].weekday()]):
         raise DateError("date_ambiguous", choices=_likely_first(days))
     return days[0]
+
+
+def _day_of_instant(text: str) -> date | None:
+    """Return the day in Japan of an instant that a program wrote, as 2026-03-30T15:00:00Z; None for other texts.
+
+    Programs write a day as its midnight, in Japan or in UTC. Another time of day that is one day in Japan and another
+    where it was written is asked about.
+    """
+    written = text.strip()
+    if len(written) > LONGEST or _INSTANT.fullmatch(written) is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(written)
+        here = instant.astimezone(UTC).replace(tzinfo=None) + _AHEAD
+    except (ValueError, OverflowError):
+        raise DateError("date_impossible") from None
+    if instant.date() != here.date() and here.time() != time():
+        raise DateError("date_ambiguous", choices=_likely_first([instant.date(), here.date()]))
+    return here.date()
 
 
 def _from_english(text: str) -> str | None:

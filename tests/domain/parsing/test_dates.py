@@ -57,6 +57,23 @@ LAST_OF_MARCH = date(2026, 3, 31)
         "2026-03-31 00:00:00",
         "2026/3/31 0:00",
         "2026-03-31T00:00:00",
+        "2026-03-31T00:00:00Z",
+        "2026-03-30T15:00:00.000Z",
+        "2026-03-31T00:00:00+09:00",
+        "西暦2026年3月31日",
+        "(西暦) 2026年3月31日",
+        "AD2026.3.31",
+        "2026(R8)/3/31",
+        "～2026.3.31",
+        "〜R8.3.31",
+        "2026年3月31日 満了",
+        "2026年3月31日限り",
+        "2026年3月31日までです",
+        "2026年3月31日に切れます",
+        "2026年3月31日に終わる。",
+        "有効期間満了日　2026年3月31日",
+        "満了年月日：R8.3.31",
+        "有効年月日 2026/3/31",
     ],
 )
 def test_each_of_these_is_the_last_of_march_2026(text):
@@ -387,3 +404,16 @@ def test_no_date_in_any_usual_form_is_called_a_number_or_read_as_another_day(day
     except DateError as asked:
         means = [*asked.choices]
     assert day in means, day.strftime(form)
+
+
+def test_an_instant_that_is_another_day_in_japan_is_asked_about() -> None:
+    with pytest.raises(DateError) as asked:
+        read_date("2026-03-30T18:30Z")
+
+    assert (asked.value.code, asked.value.choices) == ("date_ambiguous", (date(2026, 3, 30), date(2026, 3, 31)))
+
+
+@pytest.mark.parametrize("written", ["2026-13-31T00:00:00Z", "9999-12-31T23:00:00Z", "2026-03-31T25:00:00+09:00"])
+def test_an_instant_that_does_not_exist_names_no_day(written: str) -> None:
+    with pytest.raises(DateError):
+        read_date(written)
