@@ -465,7 +465,7 @@ def program_of(outside: Outside) -> Program:
         return Program(outside.browser, api_tokens.make_token(uow, who=who, name="表計算", scopes=["erase"]))
 
 
-OF_THE_FAMILY = {"person_id": 1, "contact_id": 1, "card_id": 1}
+OF_THE_FAMILY = {"person_id": 1, "contact_id": 1, "card_id": 1, "kind_id": 1}
 TAKING_TEXT = [(one, field) for one in described() for field in one.texts]
 
 

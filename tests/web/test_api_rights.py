@@ -67,7 +67,7 @@ def town(database_url: str, tmp_path: Path) -> Iterator[Town]:
         yield Town(village, owners, strangers)
 
 
-MOTHERS = {"person_id": 1, "contact_id": 4, "card_id": 1, "import_id": 1}
+MOTHERS = {"person_id": 1, "contact_id": 4, "card_id": 1, "import_id": 1, "kind_id": 1}
 
 
 @pytest.mark.parametrize("contact", [1, 4], ids=["of a member", "of a person"])

@@ -23,7 +23,7 @@ ENDS = (
     "\u0000",
 )  # fmt: skip
 IDS = {
-    "person_id": 1, "card_id": 1, "contact_id": 1, "member_id": 1, "invitation_id": 9, "session_id": 9, "passkey_id": 9,
+    "person_id": 1, "kind_id": 1, "card_id": 1, "contact_id": 1, "member_id": 1, "invitation_id": 9, "session_id": 9, "passkey_id": 9,
     "token_id": 9, "feed_id": 9, "import_id": 1, "message_id": 9, "kind": USER_CERTIFICATE, "act": "reopen",
 }  # fmt: skip
 

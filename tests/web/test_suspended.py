@@ -81,7 +81,7 @@ def test_no_program_of_a_suspended_group_changes_anything(town: Town) -> None:
         path = one.at(
             **{
                 name: town.ids.get(name, 1)
-                for name in ("person_id", "contact_id", "card_id", "import_id", "message_id")
+                for name in ("person_id", "contact_id", "card_id", "kind_id", "import_id", "message_id")
             }
         )
         if one.method == "GET":
