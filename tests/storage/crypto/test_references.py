@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reminder.storage.crypto.keyring import new_key, read_keys
 from reminder.storage.crypto.references import ASSIGN, CARD, LETTERS, MESSAGE, STOP, VERIFY, References
 
 AT = datetime(2027, 3, 17, 1, 0, 0, 250_000, tzinfo=UTC)
@@ -66,3 +67,14 @@ def test_what_was_there_before_is_known_by_its_instant(
     until: datetime | None, made_at: datetime, is_older: bool
 ) -> None:
     assert References("secret", until).is_older(made_at) is is_older
+
+
+def test_what_sheets_say_has_a_key_of_its_own_for_each_installation() -> None:
+    first, other = References("one secret"), References("another secret")
+    ring = read_keys([new_key()])
+
+    assert len(first.sheets) == 32
+    assert first.sheets != other.sheets
+    kept = ring.referring_by(first).sheet_fingerprint("201", 8)
+    assert kept == read_keys([new_key()]).referring_by(first).sheet_fingerprint("201", 8)
+    assert kept != ring.referring_by(other).sheet_fingerprint("201", 8)
