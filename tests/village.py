@@ -21,8 +21,9 @@ from reminder.domain.model.people import (
     StoppedBy,
 )
 from reminder.domain.rules.quotas import Quota
-from reminder.enrolment import cards, consent, register, standing
+from reminder.enrolment import cards, consent, own_kinds, register, standing
 from reminder.enrolment.cards import TypedDates
+from reminder.enrolment.own_kinds import OwnKindDraft
 from reminder.simulate import SimulatedWorld
 from reminder.storage.crypto.keyring import new_key
 from reminder.storage.outbox import queries
@@ -127,6 +128,11 @@ class Village:
                 **more,
             )
         return added.id
+
+    def own_kind(self, name: str) -> int:
+        """Add a kind of the last group's own."""
+        with self.app.writing() as uow:
+            return own_kinds.add_own_kind(uow, group_id=self._in_group(), wanted=OwnKindDraft(name)).id
 
     def renew(self, card_id: int, expires_on: date) -> None:
         with self.app.writing() as uow:

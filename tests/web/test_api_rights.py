@@ -60,6 +60,7 @@ def town(database_url: str, tmp_path: Path) -> Iterator[Town]:
         village.person("母", phone="090-0000-0001")
         village.contact("母", ChannelName.SMS, "090-0000-0002", consent=False)
         village.card("母", date(2027, 3, 31))
+        village.own_kind("会員証")
         owners = program(village, token_of(village, daughter))
         program(village, token_of(village, daughter)).ask("POST", "/imports", SHEET, {"content-type": "text/csv"})
         village.group(name="他人家")

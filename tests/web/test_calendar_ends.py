@@ -37,6 +37,7 @@ def village(sqlite_url: str, tmp_path: Path) -> Iterator[Village]:
         opened.person("母", phone="090-0000-0001")
         opened.contact("母", ChannelName.EMAIL, "musuko@example.jp", family="息子")
         opened.card("母", date(2027, 3, 31))
+        opened.own_kind("会員証")
         yield opened
 
 
