@@ -127,6 +127,7 @@ def test_the_example_of_the_help_works_as_it_stands(reminder: Terminal, path: li
         for kind in ("mynumber_user_certificate", "mynumber_signature_certificate", "mynumber_card"):
             reminder.answer("card", "add", "--person", "2", "--kind", kind, "--expires", "2031-05-05")
         reminder.answer("contact", "stop", "2")
+        reminder.answer("own-kind", "add", "--group", "1", "--name", "会員証")
         reminder.answer("token", "make", "--group", "1", "--name", "表計算")
         shutil.copytree(reminder.data, exemplary)
     phone = ["--channel", "sms", "--address", "090-0000-0002"]

@@ -15,7 +15,7 @@ NEW = "postgresql://new.example.jp/kigen"
 # What reads, and logs at most that it has read.
 READS = {
     "list", "health", "simulate", "print", "export", "digest", "visits", "group list", "token list", "mail address",
-    "activity check", "backup", "keys new", "promise list", "balance", "effect", "card life",
+    "activity check", "backup", "keys new", "promise list", "own-kind list", "balance", "effect", "card life",
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from reminder.domain.model.card_states import NOT_BEGUN, CardState, EndReason
 from reminder.domain.model.own_kinds import public_name
@@ -25,7 +25,7 @@ from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.people import PersonView
 from reminder.upkeep.privacy import erasure
 from reminder.web.api.operation import PREFIX, Caller, Changes, Operation, Owns, Sees
-from reminder.web.api.shapes import GUARDED, Id, IdIn, In, Instant, Listed, Out, Paged, TypedDate, part
+from reminder.web.api.shapes import GUARDED, Id, IdIn, In, Instant, Listed, Out, Paged, TypedDate, part, whole_numbers
 from reminder.web.declared import declares
 
 LOGGED_ACTS = ("card_applied", "card_ready", "card_booked", "card_unbooked", "card_retired", "card_taken_back")
@@ -39,6 +39,7 @@ CardLabel = Annotated[
 OwnDays = Annotated[
     list[int],
     Field(max_length=MOST_DAYS, description="Days before the end to be reminded on, in place of the group's."),
+    BeforeValidator(whole_numbers),
 ]
 
 

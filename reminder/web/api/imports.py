@@ -19,7 +19,7 @@ from reminder.storage.auth import authorized
 from reminder.storage.registry import imports
 from reminder.storage.registry.imports import ImportView
 from reminder.web.api.operation import PREFIX, TAKES_SHEETS, Caller, Changes, Operation
-from reminder.web.api.shapes import Id, IdIn, In, Instant, Listed, Out, Paged, part, whole
+from reminder.web.api.shapes import Id, IdIn, In, Instant, Listed, Out, Paged, part, whole, whole_numbers
 from reminder.web.declared import declares
 
 __all__ = ["TAKES_SHEETS", "router"]
@@ -33,10 +33,6 @@ FieldName = Annotated[
 SheetName = Annotated[
     str, Query(alias="sheet", max_length=60, description="The name of the sheet, where it is not the first.")
 ]
-
-
-def _whole_numbers(value: object) -> object:
-    return [whole(one) for one in value] if isinstance(value, list) else value
 
 
 class CheckIn(In):
@@ -71,7 +67,7 @@ class SaveIn(In):
         # The first wrong one will do: each costs a hundred times what a right one does.
         FailFast(),
         Field(default_factory=list, max_length=MOST_ROWS),
-        BeforeValidator(_whole_numbers),
+        BeforeValidator(whole_numbers),
     ]
     all: bool = False
     answers: Annotated[list[AnswerIn], FailFast(), Field(default_factory=list, max_length=MOST_ROWS)]

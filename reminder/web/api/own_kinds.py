@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from reminder.domain.model.card_kinds import RenewalPlace
 from reminder.domain.model.own_kinds import FURTHEST_OPENING, LONGEST_LEAD, LONGEST_NAME
@@ -15,7 +15,7 @@ from reminder.storage.registry import own_kinds
 from reminder.storage.registry.own_kinds import OwnKindView
 from reminder.web.api.cards import OwnDays
 from reminder.web.api.operation import PREFIX, Changes, Operation, Sees
-from reminder.web.api.shapes import GUARDED, Id, In, Out
+from reminder.web.api.shapes import GUARDED, Id, In, Out, whole
 from reminder.web.declared import declares
 
 router = APIRouter(prefix=PREFIX, tags=["own-kinds"], route_class=Operation)
@@ -42,9 +42,13 @@ class OwnKindIn(In):
     name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), GUARDED]
     place: Annotated[RenewalPlace, Field(strict=False)] = RenewalPlace.ISSUER
     opens_days: Annotated[
-        int | None, Field(ge=1, le=FURTHEST_OPENING, description="From how many days before its end it can be done.")
+        int | None,
+        Field(ge=1, le=FURTHEST_OPENING, description="From how many days before its end it can be done."),
+        BeforeValidator(whole),
     ] = None
-    lead_days: Annotated[int, Field(ge=0, le=LONGEST_LEAD, description="Days until the new one is there.")] = 0
+    lead_days: Annotated[
+        int, Field(ge=0, le=LONGEST_LEAD, description="Days until the new one is there."), BeforeValidator(whole)
+    ] = 0
     stand_in: Annotated[WhoMayGo, Field(strict=False)] = WhoMayGo.ANYBODY
     days: OwnDays = []  # noqa: RUF012  # pydantic copies it
 

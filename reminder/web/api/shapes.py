@@ -64,6 +64,11 @@ def whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def whole_numbers(value: object) -> object:
+    """Return the values of a list as `whole` does."""
+    return [whole(one) for one in value] if isinstance(value, list) else value
+
+
 IdIn = Annotated[int, Field(ge=1, le=GREATEST_ID), BeforeValidator(whole)]
 Instant = Annotated[
     datetime,
