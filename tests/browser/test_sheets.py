@@ -28,7 +28,7 @@ def test_a_sheet_is_sent_in_mended_and_sent_again(site: Site, page: Page, tmp_pa
     page.get_by_label("名簿のファイル").set_input_files(SHEETS / "residents.xlsx")
     page.get_by_role("button", name="送って確かめる").click()
     expect(page.get_by_role("heading", name="列の確認")).to_be_visible()
-    expect(page.get_by_text("マイナンバーカード/暗証番号")).to_be_visible()
+    expect(page.get_by_text("マイナンバーカード/暗証番号", exact=True)).to_be_visible()
     looked_at(page, "sheet-columns")
     page.get_by_role("button", name="この内容で確かめる").click()
     looked_at(page, "sheet-checking")
