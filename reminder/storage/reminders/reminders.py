@@ -114,7 +114,12 @@ _DELIVERIES = (
     .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
     .join(Message, Message.id == MessageReminder.message_id)
     .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
-    .where(among(Reminder.card_id, ids_param("cards")), Message.state != MessageState.CANCELLED)
+    # The cards are named, too: else PostgreSQL may read the index of all end dates to compare them.
+    .where(
+        among(Reminder.card_id, ids_param("cards")),
+        among(Card.id, ids_param("cards")),
+        Message.state != MessageState.CANCELLED,
+    )
     .group_by(
         Reminder.card_id,
         Reminder.expires_on,
