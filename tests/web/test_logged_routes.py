@@ -156,8 +156,8 @@ def through_the_pages(do: Doing) -> None:
         do.at("POST /cards/{card_id}/life", life, **fields)
     kind = {"own_kind_name": "会員証", "place": "shop", "stand_in": "anybody"}
     do.at("POST /settings/kinds", "/settings/kinds", **kind)
-    do.at("POST /settings/kinds/{kind_id}", "/settings/kinds/1", **kind, opens_days="30")
-    do.at("POST /settings/kinds/{kind_id}", "/settings/kinds/1", act="remove")
+    do.at("POST /settings/kinds/{kind_id}", "/settings/kinds/2", **kind, opens_days="30")
+    do.at("POST /settings/kinds/{kind_id}", "/settings/kinds/2", act="remove")
     do.at("POST /cards/{card_id}/days", f"/cards/{ids['card_id'] + 1}/days", own_days="60 30 7")
     do.at("POST /cards/{card_id}/{act}", f"/cards/{ids['card_id'] + 1}/retire")
     renew, day = f"/cards/{ids['card_id']}/renew", {"expires_era": "西暦", "expires_year": "2029", "expires_month": "2"}

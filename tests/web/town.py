@@ -40,7 +40,7 @@ def open_town(database_url: str, tmp_path: Path) -> Iterator[Town]:
         village._group = 1
         person = village.person("母", phone="090-0000-0001")
         card = village.card("母", date(2027, 2, 20))
-        kind = village.own_kind("会員証")
+        kind = village.own_kind("道場の会員証")
         owner.get("/settings/members")
         owner.submit("/settings/members", email="late@example.jp", role="viewer")
         owner.get("/settings/calendar")
